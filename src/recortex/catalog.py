@@ -1,0 +1,62 @@
+"""Every stage by its name in YAML, one line each; the module is loaded when the name is asked for."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from recortex.errors import InvalidInput, did_you_mean
+from recortex.stage import Node
+
+STAGES = {
+    # data: responses
+    "ResponseFile": "recortex.data.response_file",
+    "Digits69": "recortex.data.digits69",
+    "PlantedUnits": "recortex.data.planted_units",
+    # data: stimuli
+    "PictureFolder": "recortex.data.picture_folder",
+    "PictureFile": "recortex.data.picture_file",
+    "CaptionTable": "recortex.data.caption_table",
+    "Digits69Pictures": "recortex.data.digits69",
+    "HandwrittenDigits": "recortex.data.handwritten_digits",
+    # splits
+    "KFold": "recortex.splits.k_fold",
+    "FixedSplit": "recortex.splits.fixed",
+    "HoldOut": "recortex.splits.fixed",
+    # features
+    "Pixels": "recortex.features.pixels",
+    "GaborEnergy": "recortex.features.gabor_energy",
+    "TorchvisionNet": "recortex.features.torchvision_net",
+    "PlantedFeatures": "recortex.features.planted_features",
+    # encoders
+    "RidgeEncoder": "recortex.encoders.ridge_encoder",
+    "Predict": "recortex.encoders.predict",
+    # decoders
+    "RidgeDecoder": "recortex.decoders.ridge_decoder",
+    "CategoryDecoder": "recortex.decoders.category_decoder",
+    "Decode": "recortex.decoders.decode",
+    # generators
+    "PixelPictures": "recortex.generators.pixel_pictures",
+    "NearestPicture": "recortex.generators.nearest_picture",
+    # scores
+    "EncodingScores": "recortex.scores.encoding_scores",
+    "ImageScores": "recortex.scores.image_scores",
+    "CategoryScores": "recortex.scores.category_scores",
+}
+
+
+def find(name: str) -> type[Node]:
+    """The class behind a name.
+
+    Raises
+    ------
+    InvalidInput
+        There is no such stage; the message holds the nearest name.
+    """
+    if name not in STAGES:
+        raise InvalidInput(f"there is no stage {name}{did_you_mean(name, STAGES)}")
+    return getattr(import_module(STAGES[name]), name)
+
+
+def room(name: str) -> str:
+    """The room that a stage stands in: "data", "features" ..."""
+    return STAGES[name].split(".")[1]

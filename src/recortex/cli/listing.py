@@ -1,0 +1,87 @@
+"""What there is: stages and their fields, datasets; and fetching one."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from itertools import groupby
+
+from rich.console import Console
+from rich.table import Table
+
+from recortex import catalog
+from recortex.data import manifests
+from recortex.report.page import human_bytes
+from recortex.stage import NOT_IN_KEY, first_line
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def list_stages() -> None:
+    """Every stage of the catalog, room by room."""
+    table = _table("room", "type", "what it is")
+    for room, names in groupby(catalog.STAGES, catalog.room):
+        for place, name in enumerate(names):
+            table.add_row(room if place == 0 else "", name, first_line(catalog.find(name)))
+    Console().print(table)
+
+
+def list_fields(name: str) -> None:
+    """The fields of a stage, their defaults and meaning.
+
+    Raises
+    ------
+    InvalidInput
+        There is no such stage.
+    """
+    cls = catalog.find(name)
+    console = Console()
+    console.print(f"[bold]{name}[/]  {first_line(cls)}", highlight=False)
+    meanings = _meanings(inspect.getdoc(cls) or "")
+    table = _table("field", "default", "meaning")
+    for field, info in cls.model_fields.items():
+        default = "required" if info.is_required() else repr(info.get_default(call_default_factory=True))
+        default = default if len(default) <= 40 else default[:37] + "..."
+        note = " (does not change the result)" if NOT_IN_KEY in info.metadata else ""
+        table.add_row(field, default, meanings.get(field, "") + note)
+    console.print(table)
+
+
+def _meanings(text: str) -> dict[str, str]:
+    """Field name to description, from the Parameters section of a numpy docstring."""
+    section = text.split("Parameters\n----------\n", 1)[-1]
+    found: dict[str, str] = {}
+    names: list[str] = []
+    for line in section.split("\n"):
+        if re.match(r"^\w[\w, ]*( : .*)?$", line):
+            names = [name.strip() for name in line.split(" : ")[0].split(",")]
+        elif line.startswith("    "):
+            for name in names:
+                found[name] = f"{found.get(name, '')} {line.strip()}".strip()
+    return found
+
+
+def list_datasets() -> None:
+    """Every dataset with a manifest, its licence, and whether it is here."""
+    table = _table("dataset", "here", "size", "access", "licence", "what it is")
+    for name in manifests.names():
+        manifest = manifests.load(name)
+        sizes = [file.size for file in manifest.files]
+        size = human_bytes(sum(size for size in sizes if size)) if all(sizes) else "as published"
+        here = "yes" if not manifest.missing() else "no"
+        table.add_row(name, here, size, manifest.access, manifest.licence, manifest.title)
+    Console().print(table)
+
+
+def fetch_dataset(name: str) -> None:
+    """Show a dataset's terms, then bring its files here."""
+    manifest = manifests.load(name)
+    console = Console()
+    console.print(f"[bold]{manifest.title}[/]\nlicence  {manifest.licence}\ncite     {manifest.citation}", highlight=False)
+    for path in manifests.fetch(name):
+        console.print(f"here     {path}  {human_bytes(path.stat().st_size)}", highlight=False, soft_wrap=True)

@@ -1,0 +1,210 @@
+"""``recortex``: new, plan, run, show, list, fetch, cache. Each command loads what it needs when it is called."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(
+    help="Brain recordings and the stimuli that evoked them, mapped both ways.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+cache_app = typer.Typer(help="The results on disk.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(cache_app, name="cache")
+
+PipelineFile = Annotated[
+    str, typer.Argument(metavar="PIPELINE", help="A pipeline file, or the name of one that comes with recortex.")
+]
+Set = Annotated[list[str] | None, typer.Option("--set", metavar="ENTRY.FIELD=VALUE", help="Change one field.")]
+Overlay = Annotated[list[Path] | None, typer.Option(metavar="FILE", help="Lay the entries of another file over the pipeline's.")]
+Each = Annotated[list[str] | None, typer.Option(metavar="ENTRY.FIELD=A,B,C", help="A branch of the pipeline for each value.")]
+Cache = Annotated[Path | None, typer.Option("--cache", metavar="FOLDER", help="Where results are kept.", envvar="RECORTEX_CACHE")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show where an error came from.")]
+
+
+def main() -> None:
+    """Run a command; an error that recortex raises on purpose becomes one line and exit code 2."""
+    try:
+        app(standalone_mode=False)
+    except Exception as error:
+        sys.exit(_failed(error))
+
+
+def _failed(error: Exception) -> int:
+    from recortex.errors import RecortexError
+
+    if isinstance(error, typer.Exit):
+        return error.exit_code
+    if isinstance(error, typer.Abort):
+        print("stopped", file=sys.stderr)
+        return 130
+    if hasattr(error, "show") and hasattr(error, "exit_code"):  # typer's own complaints about the command line
+        error.show()
+        return error.exit_code
+    if "--debug" in sys.argv:
+        raise error
+    if isinstance(error, RecortexError):
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return 2
+    print(f"{type(error).__name__}: {error} (--debug shows where)", file=sys.stderr)
+    return 1
+
+
+def _store(folder: Path | None) -> Any:
+    from recortex import store
+
+    return store.use(store.Store(folder.absolute()) if folder else store.current())
+
+
+def _load(pipeline: str, sets: list[str] | None, overlays: list[Path] | None, each: list[str] | None) -> tuple[str, dict, dict]:
+    """Entries and nodes of every branch, and the pipeline's name."""
+    from recortex.pipeline import build, entries
+
+    path = entries.pipeline_file(pipeline)
+    base = entries.read(path)
+    for file in overlays or []:
+        base = entries.overlay(base, file)
+    for assignment in sets or []:
+        base = entries.override(base, assignment)
+    split = entries.branches(base, each or [])
+    return path.stem, split, {branch: build.build(one) for branch, one in split.items()}
+
+
+@app.command()
+def run(
+    pipeline: PipelineFile,
+    set_: Set = None,
+    overlay: Overlay = None,
+    each: Each = None,
+    workers: Annotated[int, typer.Option(min=0, help="Local Dask workers; 0 runs in this process.")] = 0,
+    site: Annotated[
+        str, typer.Option(metavar="SITE", help="A site file (pipelines/sites), or the name of one: where Dask runs.")
+    ] = "",
+    outputs: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the folder of this run goes.")] = Path("outputs"),
+    cache: Cache = None,
+    debug: Debug = False,
+) -> None:
+    """Compute what is not there yet, and write outputs/PIPELINE: links, scores.csv, report.html."""
+    with _store(cache):
+        name, entries, branches = _load(pipeline, set_, overlay, each)
+        from recortex.cli.display import closing_table, watcher
+        from recortex.pipeline.outputs import lay_out
+        from recortex.pipeline.run import run as run_pipeline
+
+        with watcher() as watching:
+            outcomes = run_pipeline(branches, watching, workers, site)
+        report = lay_out(outputs / name, entries, branches)
+        closing_table(outcomes, report)
+        failed = [outcome for outcome in outcomes if outcome.status == "failed"]
+        if failed and debug and failed[0].error is not None:
+            raise failed[0].error
+        if failed:
+            raise typer.Exit(2)
+
+
+@app.command()
+def plan(
+    pipeline: PipelineFile,
+    set_: Set = None,
+    overlay: Overlay = None,
+    each: Each = None,
+    cache: Cache = None,
+    debug: Debug = False,
+) -> None:
+    """What is cached, to do and missing; space, licences. Computes nothing."""
+    with _store(cache):
+        name, _, branches = _load(pipeline, set_, overlay, each)
+        from recortex.cli.display import plan_table
+        from recortex.pipeline.plan import make_plan
+
+        plan_table(name, make_plan(branches))
+
+
+@app.command()
+def show(
+    folder: Annotated[Path, typer.Argument(metavar="OUTPUTS", help="The folder of a run, outputs/PIPELINE.")],
+    debug: Debug = False,
+) -> None:
+    """The scores of a run, again."""
+    from recortex.cli.display import score_table
+
+    score_table(folder)
+
+
+@app.command("list")
+def list_(
+    what: Annotated[str, typer.Argument(help="stages, datasets, or the name of a stage to see its fields.")] = "stages",
+    debug: Debug = False,
+) -> None:
+    """The stages and datasets there are, or the fields of one stage."""
+    from recortex.cli.listing import list_datasets, list_fields, list_stages
+
+    if what == "stages":
+        list_stages()
+    elif what == "datasets":
+        list_datasets()
+    else:
+        list_fields(what)
+
+
+@app.command()
+def new(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The pipeline file to write.")],
+    brain: Annotated[Path, typer.Option(help="Responses: .npy, .npz, .mat, .h5, .csv or a 4D NIfTI image.")],
+    trials: Annotated[Path | None, typer.Option(help="The trial table, .csv or .tsv; looked for beside the responses.")] = None,
+    stimuli: Annotated[Path | None, typer.Option(help="Pictures: a folder, or an array in a file.")] = None,
+    mask: Annotated[Path | None, typer.Option(help="For an image: a mask on the same grid.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Look at your files and write a commented pipeline for them."""
+    from recortex.cli.new import write_pipeline
+
+    write_pipeline(file, brain, trials, stimuli, mask, force)
+
+
+@app.command()
+def fetch(
+    dataset: Annotated[str, typer.Argument(help="A dataset with a manifest; see `recortex list datasets`.")], debug: Debug = False
+) -> None:
+    """Bring a public dataset's files to this machine; shows its licence first."""
+    from recortex.cli.listing import fetch_dataset
+
+    fetch_dataset(dataset)
+
+
+@cache_app.command("list")
+def cache_list(cache: Cache = None, debug: Debug = False) -> None:
+    """What is kept, by kind of stage."""
+    from recortex.cli.cache import list_cache
+
+    with _store(cache) as here:
+        list_cache(here)
+
+
+@cache_app.command("prune")
+def cache_prune(cache: Cache = None, debug: Debug = False) -> None:
+    """Remove what no result needs: unfinished files, damaged ones, parts of finished results, idle locks."""
+    from recortex.cli.cache import prune_cache
+
+    with _store(cache) as here:
+        prune_cache(here)
+
+
+@cache_app.command("clear")
+def cache_clear(
+    cache: Cache = None, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False, debug: Debug = False
+) -> None:
+    """Remove all results."""
+    from recortex.cli.cache import clear_cache
+
+    with _store(cache) as here:
+        if not yes:
+            typer.confirm(f"Remove every result in {here.root}?", abort=True)
+        clear_cache(here)

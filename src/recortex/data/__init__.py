@@ -1,0 +1,1 @@
+"""Data: recordings, the responses made of them, and the stimuli that evoked them."""

@@ -1,0 +1,55 @@
+"""Tables of text: a header line and rows of the same length."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+from recortex.errors import InvalidInput, did_you_mean, listed
+
+
+def read_table(path: Path, required: tuple[str, ...]) -> tuple[list[str], list[list[str]]]:
+    """Read a .csv or .tsv table in UTF-8.
+
+    Parameters
+    ----------
+    path : Path
+    required : tuple of str
+        Columns that must be there.
+
+    Returns
+    -------
+    header : list of str
+    rows : list of list of str
+        Stripped cells; row r stood on line r + 2 of the table.
+
+    Raises
+    ------
+    InvalidInput
+        Another kind of file, broken quotes or bytes, no rows, a missing or doubled column, a row of another length.
+    """
+    separator = {".csv": ",", ".tsv": "\t"}.get(path.suffix.lower())
+    if separator is None:
+        raise InvalidInput(f"{path}: a table is a .csv or .tsv file, not {path.suffix or 'one without suffix'}")
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as handle:
+            lines = [[cell.strip() for cell in line] for line in csv.reader(handle, delimiter=separator, strict=True) if line]
+    except (csv.Error, UnicodeDecodeError, OSError) as error:
+        raise InvalidInput(f"{path} cannot be read as a table in UTF-8: {error}") from error
+    header = lines[0] if lines else []
+    for name in required:
+        if name not in header:
+            hint = did_you_mean(name, header)
+            if len(header) == 1 and any(other in header[0] for other in (";", "\t", ",")):
+                hint = f"; its line {header[0]!r} is not separated by {'commas' if separator == ',' else 'tabs'}"
+            elif "did you mean" not in hint:
+                hint = f"; it has {listed(header, 8)}" if header else "; it is empty"
+            raise InvalidInput(f"{path} has no column {name}{hint}")
+    if twice := sorted({name for name in header if header.count(name) > 1}):
+        raise InvalidInput(f"{path}: column {twice[0]} stands twice")
+    for number, line in enumerate(lines[1:], 2):
+        if len(line) != len(header):
+            raise InvalidInput(f"{path}: line {number} has {len(line)} cells, the header {len(header)}")
+    if len(lines) == 1:
+        raise InvalidInput(f"{path} has a header line and nothing below it")
+    return header, lines[1:]

@@ -1,0 +1,197 @@
+"""What data stages return, and how the two sides find each other.
+
+Responses have one row a trial and name the stimulus of each; stimuli have one row a stimulus. They are joined by that name and
+never by row number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from recortex.errors import InvalidInput, did_you_mean, listed
+from recortex.stage import Array, Figure, Result, Stage
+
+LABELS = ("session", "run", "block", "repetition", "split", "category")
+
+
+class Responses(Stage):
+    """Brain responses, a row a trial and a column a unit (voxel, vertex, parcel, sensor, electrode).
+
+    Parameters
+    ----------
+    repeats : "keep" or "average"
+        Whether presentations of one stimulus stay single trials or are averaged into one row.
+    """
+
+    repeats: Literal["keep", "average"] = "keep"
+
+    returns: ClassVar[dict[str, Array]] = {
+        "responses": Array("trial", "unit", units="", about="response of each unit in each trial, in the recording's own unit"),
+        "stimulus": Array("trial", dtype="str", units="", about="which stimulus was shown"),
+        "n_repeats": Array("trial", dtype="int", about="how many presentations were averaged into this row"),
+        **{name: Array("trial", dtype="str", units="", optional=True, about=f"{name} of each trial") for name in LABELS},
+        "onset_s": Array("trial", units="s", optional=True, about="onset of the stimulus within its run"),
+        "column": Array("unit", dtype="int", units="", optional=True, about="which column of the file each unit was"),
+        "voxel": Array("unit", "axis", dtype="int", units="", optional=True, about="voxel indices i, j, k of each unit"),
+        "affine": Array("row", "column", units="mm", optional=True, about="voxel indices to millimetres"),
+        "grid": Array("axis", dtype="int", units="", optional=True, about="number of voxels along i, j, k"),
+    }
+
+    def measure(self) -> dict[str, Any]:
+        """The recorded trials, every presentation a row: the arrays of `returns` except n_repeats."""
+        raise TypeError(f"{type(self).__name__} does not say where its responses come from")
+
+    def compute(self) -> dict[str, Any]:
+        """Check the recorded trials and average repeats where asked."""
+        arrays = self.measure()
+        check_responses(np.asarray(arrays["responses"]), self.type_name())
+        arrays.setdefault("n_repeats", np.ones(len(arrays["stimulus"]), dtype=int))
+        return average_repeats(arrays, self.returns) if self.repeats == "average" else arrays
+
+    def trial_table(self) -> dict[str, np.ndarray]:
+        """The trial table: stimulus and whatever other columns there are."""
+        result = self.run()
+        return {name: result[name] for name in ("stimulus", *LABELS, "onset_s") if name in result}
+
+
+class Stimuli(Stage):
+    """What was shown or played, a row a stimulus."""
+
+    returns: ClassVar[dict[str, Array]] = {
+        "stimulus": Array("stimulus", dtype="str", units="", about="names, distinct"),
+        "category": Array("stimulus", dtype="str", units="", optional=True, about="what kind of thing it is"),
+    }
+
+
+class Pictures(Stimuli):
+    """Stimuli that are pictures, all of one size."""
+
+    returns: ClassVar[dict[str, Array]] = Stimuli.returns | {
+        "picture": Array("stimulus", "height", "width", "channel", dtype="uint8", about="grey (1 channel) or RGB (3), 0 to 255"),
+    }
+
+    def figures(self, result: Result) -> list[Figure]:
+        """A sheet of the first pictures."""
+        from recortex.drawing import picture_sheet
+
+        some = slice(0, 16)
+        return [
+            Figure(
+                "Stimuli",
+                f"{result.shape('picture')[0]} pictures of {result.shape('picture')[1]} x {result.shape('picture')[2]} pixels; "
+                "the first of them.",
+                picture_sheet([result.read("picture", some) / 255], ["shown"], result["stimulus"][some].tolist()),
+                "data",
+            )
+        ]
+
+
+class Captions(Stimuli):
+    """Stimuli that are words, or words about stimuli; where there are fewer wordings than columns the rest is empty."""
+
+    returns: ClassVar[dict[str, Array]] = Stimuli.returns | {
+        "caption": Array("stimulus", "wording", dtype="str", units="", about="wordings, padded with empty ones"),
+    }
+
+
+def check_responses(responses: np.ndarray, owner: str) -> None:
+    """Refuse responses that no fit can use.
+
+    Raises
+    ------
+    InvalidInput
+        NaN, infinite or constant units; the message names the first of them and the way out.
+    """
+    if responses.ndim != 2:
+        raise InvalidInput(f"{owner}: responses have shape {responses.shape}, not (trial, unit)")
+    # a column sum of finite numbers is finite unless it overflows: one pass, no boolean copy of the whole array
+    with np.errstate(over="ignore", invalid="ignore"):
+        suspect = np.flatnonzero(~np.isfinite(responses.sum(axis=0, dtype=np.float64)))
+    broken = [unit for unit in suspect if not np.isfinite(responses[:, unit]).all()]
+    if broken:
+        row = int(np.flatnonzero(~np.isfinite(responses[:, broken[0]]))[0])
+        raise InvalidInput(
+            f"{owner}: {len(broken)} of {responses.shape[1]} units are NaN or infinite somewhere (units {listed(broken)}; the first "
+            f"in trial {row}); leave them out with drop_units: invalid, or mend the file"
+        )
+    constant = np.flatnonzero((responses == responses[:1]).all(axis=0)) if len(responses) > 1 else np.array([], dtype=int)
+    if len(constant):
+        raise InvalidInput(
+            f"{owner}: {len(constant)} of {responses.shape[1]} units never change (units {listed(constant)}), as outside the "
+            "brain; leave them out with drop_units: invalid, or give a mask"
+        )
+
+
+def average_repeats(arrays: Mapping[str, Any], promised: Mapping[str, Array]) -> dict[str, Any]:
+    """Average the rows of each stimulus; rows come in order of first appearance.
+
+    Numbers of a trial are averaged, weighted by the presentations they already hold. A label is kept when it is the same in all
+    rows of every stimulus, and dropped otherwise, as are onsets.
+
+    Raises
+    ------
+    InvalidInput
+        A stimulus has two values of split or category.
+    """
+    names = list(dict.fromkeys(np.asarray(arrays["stimulus"]).tolist()))
+    number = {name: row for row, name in enumerate(names)}
+    group = np.array([number[name] for name in np.asarray(arrays["stimulus"]).tolist()])
+    weight = np.asarray(arrays["n_repeats"])
+    total = np.bincount(group, weights=weight)
+    first = np.unique(group, return_index=True)[1]
+    out: dict[str, Any] = {"stimulus": np.array(names), "n_repeats": total.astype(int)}
+    for name in arrays:
+        values = np.asarray(arrays[name])
+        if name in out or name == "onset_s":
+            continue
+        if promised[name].dims[0] != "trial":
+            out[name] = values
+        elif values.dtype.kind == "f":
+            summed = np.zeros((len(names), *values.shape[1:]))
+            np.add.at(summed, group, values * weight.reshape(-1, *[1] * (values.ndim - 1)))
+            out[name] = (summed / total.reshape(-1, *[1] * (values.ndim - 1))).astype(values.dtype)
+        elif not (differs := values != values[first][group]).any():
+            out[name] = values[first]
+        elif name in ("split", "category"):
+            row = int(np.flatnonzero(differs)[0])
+            raise InvalidInput(
+                f"stimulus {names[group[row]]} has two values of {name} ({values[first][group][row]} and {values[row]}), so its "
+                "repeats cannot be averaged"
+            )
+    return out
+
+
+def rows_of(wanted: np.ndarray, available: np.ndarray, what: str, where: str) -> np.ndarray:
+    """For each wanted name its row among the available ones.
+
+    Parameters
+    ----------
+    wanted, available : (n,) str arrays
+        Names; those available are distinct.
+    what, where : str
+        For the message: "stimuli of the trials", "the picture folder".
+
+    Returns
+    -------
+    (len(wanted),) int array
+
+    Raises
+    ------
+    InvalidInput
+        A wanted name is not available, or an available one stands twice.
+    """
+    position = {str(name): row for row, name in enumerate(available)}
+    if len(position) != len(available):
+        names, counts = np.unique(available, return_counts=True)
+        raise InvalidInput(f"{where}: {listed(names[counts > 1], 3)} more than once; names must be distinct")
+    missing = [name for name in dict.fromkeys(np.asarray(wanted).tolist()) if name not in position]
+    if missing:
+        near = did_you_mean(missing[0], position)
+        raise InvalidInput(
+            f"{len(missing)} of the {what} are not in {where}: {listed(missing)}"
+            + (near if "did you mean" in near else f"; it holds {listed(position, 3)}")
+        )
+    return np.array([position[name] for name in np.asarray(wanted).tolist()], dtype=int)

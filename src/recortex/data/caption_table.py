@@ -1,0 +1,43 @@
+"""Captions from a table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from recortex.data._table_file import read_table
+from recortex.data.base import Captions
+from recortex.errors import InvalidInput
+from recortex.stage import LocalPath
+
+
+class CaptionTable(Captions):
+    """Words for each stimulus from a .csv or .tsv table with columns stimulus and caption, a line a wording.
+
+    Parameters
+    ----------
+    path : file
+        The table; a stimulus with several wordings stands on several lines.
+    """
+
+    path: LocalPath
+
+    def compute(self) -> dict[str, Any]:
+        """Read the table.
+
+        Raises
+        ------
+        InvalidInput
+            A missing column, a line of another length, an empty cell.
+        """
+        header, rows = read_table(self.path, ("stimulus", "caption"))
+        wordings: dict[str, list[str]] = {}
+        for number, row in enumerate(rows, 2):
+            stimulus, caption = (row[header.index(name)] for name in ("stimulus", "caption"))
+            if not stimulus or not caption:
+                raise InvalidInput(f"{self.path}: line {number} has no {'caption' if stimulus else 'stimulus'}")
+            wordings.setdefault(stimulus, []).append(caption)
+        most = max(map(len, wordings.values()))
+        padded = [captions + [""] * (most - len(captions)) for captions in wordings.values()]
+        return {"stimulus": np.array(list(wordings)), "caption": np.array(padded)}

@@ -1,0 +1,61 @@
+"""Pictures from a folder."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from pydantic import Field
+
+from recortex.data._picture_bytes import SUFFIXES, Colours, read_picture
+from recortex.data.base import Pictures
+from recortex.errors import InvalidInput, listed
+from recortex.progress import steps
+from recortex.stage import LocalPath
+
+
+class PictureFolder(Pictures):
+    """All pictures of a folder; a picture's name is its file's, without folder and suffix.
+
+    Parameters
+    ----------
+    path : folder
+        Picture files, in any subfolders.
+    size : int, optional
+        Side in pixels to bring all pictures to (shorter side resized, middle square kept). Without it they must have one size.
+    colours : "rgb" or "grey"
+        What is kept.
+    """
+
+    path: LocalPath
+    size: int | None = Field(default=None, ge=1, le=4096)
+    colours: Colours = "rgb"
+
+    def compute(self) -> dict[str, Any]:
+        """Read every picture.
+
+        Raises
+        ------
+        InvalidInput
+            No pictures, two of one name, sizes that differ, a file that is not a picture.
+        """
+        if not self.path.is_dir():
+            raise InvalidInput(f"{self.path} is not a folder; for pictures in one file use type PictureFile")
+        files = sorted(file for file in self.path.rglob("*") if file.suffix.lower() in SUFFIXES and not file.name.startswith("."))
+        if not files:
+            raise InvalidInput(f"{self.path} holds no pictures ({', '.join(SUFFIXES)})")
+        names = [file.stem for file in files]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise InvalidInput(f"{self.path}: {listed(twice, 3)} names more than one file; stimulus names must be distinct")
+        pictures: np.ndarray | None = None
+        for row, file in enumerate(steps(files, "pictures")):
+            picture = read_picture(file, self.size, self.colours)
+            if pictures is None:
+                pictures = np.empty((len(files), *picture.shape), dtype=np.uint8)
+            if picture.shape != pictures.shape[1:]:
+                raise InvalidInput(
+                    f"{file.name} is {picture.shape[0]} x {picture.shape[1]} pixels and {files[0].name} {pictures.shape[1]} x "
+                    f"{pictures.shape[2]}; bring all to one size with size: {min(picture.shape[:2])}"
+                )
+            pictures[row] = picture
+        return {"stimulus": np.array(names), "picture": pictures}

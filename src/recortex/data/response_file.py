@@ -1,0 +1,93 @@
+"""Responses of one's own, from a file of numbers or a 4D NIfTI image, and a trial table."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Literal
+
+import numpy as np
+
+from recortex.data._array_files import read_array
+from recortex.data._nifti import is_nifti, read_volumes
+from recortex.data._trial_table import read_trials
+from recortex.data.base import Responses
+from recortex.errors import InvalidInput
+from recortex.stage import LocalPath
+
+
+class ResponseFile(Responses):
+    """Responses of your own: .npy, .npz, .mat, .h5, .csv, or a 4D NIfTI image with a mask.
+
+    Parameters
+    ----------
+    path : file
+        The responses, (trial, unit), or a 4D image with one volume a trial.
+    trials : file
+        The trial table (.csv or .tsv), a line a trial in the order of the rows; `stimulus` says what was shown.
+    array : str, optional
+        Which array of the file, where it holds several.
+    mask : file, optional
+        For an image: a 3D image on the same grid, not 0 where a voxel counts as a unit.
+    trial_axis : 0 or 1
+        Which axis of an array runs over trials.
+    drop_units : "none" or "invalid"
+        Whether units that are NaN, infinite or constant are refused or left out; a warning says how many were.
+    repeats : "keep" or "average"
+        Whether presentations of one stimulus stay single trials or are averaged.
+    """
+
+    path: LocalPath
+    trials: LocalPath
+    array: str | None = None
+    mask: LocalPath | None = None
+    trial_axis: Literal[0, 1] = 0
+    drop_units: Literal["none", "invalid"] = "none"
+
+    def measure(self) -> dict[str, Any]:
+        """Read the file and its trial table.
+
+        Raises
+        ------
+        InvalidInput
+            The file cannot be read, has the wrong number of axes, or another number of trials than the table.
+        """
+        table = read_trials(self.trials)
+        if is_nifti(self.path):
+            arrays = read_volumes(self.path, self.mask)
+        else:
+            if self.mask is not None:
+                raise InvalidInput(f"{self.path} is not a NIfTI image, so mask: {self.mask.name} does not apply to it")
+            values = read_array(self.path, self.array)
+            if values.ndim != 2 or values.dtype.kind not in "fiu":
+                raise InvalidInput(
+                    f"{self.path} holds {values.dtype} of shape {values.shape}; responses are numbers of shape (trial, unit)"
+                )
+            values = values.T if self.trial_axis == 1 else values
+            arrays = {"responses": values, "column": np.arange(values.shape[1])}
+        self._check_length(arrays["responses"].shape, len(table["stimulus"]))
+        wide = arrays["responses"].dtype == np.float64
+        arrays["responses"] = arrays["responses"] if wide else arrays["responses"].astype(np.float32)
+        return (self._valid(arrays) if self.drop_units == "invalid" else arrays) | table
+
+    def _check_length(self, shape: tuple[int, ...], lines: int) -> None:
+        if shape[0] == lines:
+            return
+        other = 1 - self.trial_axis
+        turn = f"; its other axis has {lines}: set trial_axis: {other}" if shape[1] == lines else ""
+        remedy = turn or "; give one line a trial, in the order of the rows"
+        raise InvalidInput(f"{self.path} has {shape[0]} trials and {self.trials.name} has {lines} lines{remedy}")
+
+    def _valid(self, arrays: dict[str, Any]) -> dict[str, Any]:
+        responses = arrays["responses"]
+        valid = np.isfinite(responses).all(axis=0) & (responses != responses[:1]).any(axis=0)
+        if not valid.any():
+            raise InvalidInput(f"{self.path}: every unit is NaN, infinite or constant")
+        if not valid.all():
+            logging.getLogger("recortex").warning(
+                "%s: %d of %d units are NaN, infinite or constant and were left out",
+                self.path.name,
+                np.sum(~valid),
+                len(valid),
+            )
+        kept = {name: values[valid] for name, values in arrays.items() if self.returns[name].dims[0] == "unit"}
+        return arrays | kept | {"responses": responses[:, valid]}

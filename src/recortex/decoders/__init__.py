@@ -1,0 +1,1 @@
+"""Decoders: brain responses to stimulus features."""

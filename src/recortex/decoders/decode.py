@@ -1,0 +1,65 @@
+"""A fitted decoder applied to new responses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from recortex.data.base import Responses
+from recortex.decoders.base import DecodedFeatures, Decoder
+from recortex.errors import InvalidInput, listed
+from recortex.features.base import Features
+from recortex.splits.held_out import training_stimuli
+
+
+class Decode(DecodedFeatures):
+    """Features decoded from new responses by a fitted decoder, the mean over its folds' models.
+
+    Parameters
+    ----------
+    decoder : Decoder
+        The fitted decoder.
+    brain : Responses
+        New responses of the same units. Stimuli that a fold of the decoder was fitted on are refused: what is decoded from
+        them would be memory.
+    """
+
+    decoder: Decoder
+    brain: Responses
+
+    def _training(self) -> np.ndarray:
+        trials = self.decoder.brain.trial_table()
+        return training_stimuli(self.decoder.split.apply(trials), trials)
+
+    def compute(self) -> dict[str, Any]:
+        """Apply the fitted models.
+
+        Raises
+        ------
+        InvalidInput
+            Another number of units, or stimuli that the decoder was fitted on.
+        """
+        new = self.brain.run()
+        if shared := sorted(set(new["stimulus"]) & set(self._training())):
+            raise InvalidInput(
+                f"{len(shared)} stimuli of the new responses ({listed(shared, 3)}) are among those the decoder was fitted on; "
+                "leave them out of one of the two"
+            )
+        return {
+            "row": np.arange(len(new["stimulus"])),
+            "stimulus": new["stimulus"],
+            "decoded": self.decoder.apply(new["responses"]),
+        }
+
+    def target(self) -> Features:
+        """The features the decoder was fitted to decode."""
+        return self.decoder.features
+
+    def responses(self) -> Responses:
+        """The new responses."""
+        return self.brain
+
+    def known(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """All rows, and all stimuli that any fold was fitted on."""
+        return [(np.arange(self.run().shape("row")[0]), self._training())]

@@ -1,0 +1,75 @@
+"""Ridge regression from responses to features."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from recortex.decoders.base import Decoder, check_units
+from recortex.features.pairs import Pairs
+from recortex.linear import CalibratedRidgeCV, held_out_predictions
+from recortex.stage import Array
+
+ALPHAS = tuple(float(alpha) for alpha in np.logspace(-1, 7, 17))
+
+
+class RidgeDecoder(Decoder):
+    """Ridge regression with an alpha for every feature, its predictions calibrated on training trials.
+
+    Ridge predictions shrink towards the mean, and a generator that expects features of natural spread is misled by that. The
+    calibration is fitted on out-of-fold predictions of training trials, so that one test trial can be decoded alone.
+
+    Parameters
+    ----------
+    brain, features, split
+        As in every decoder.
+    alphas : tuple of float
+        Candidates for the penalty.
+    cv : int
+        Folds of the choice of alpha and of the calibration; they keep together what the split keeps together.
+    standardise : bool
+        Whether units are scaled to unit variance, by training trials of each inner fold alone.
+    calibration : "variance", "regression" or "none"
+        Give each feature the spread it has in training, or the least-squares one, or leave it shrunk.
+    """
+
+    alphas: tuple[float, ...] = Field(default=ALPHAS, min_length=1)
+    cv: int = Field(default=5, ge=2)
+    standardise: bool = True
+    calibration: Literal["variance", "regression", "none"] = "variance"
+
+    returns: ClassVar[dict[str, Array]] = Decoder.returns | {
+        "coef": Array("fold", "unit", "feature", units="", about="weights of each fold's fit, on responses as they are"),
+        "intercept": Array("fold", "feature", units="", about="decoded value where all responses are 0"),
+        "best_alpha": Array("fold", "feature", about="chosen penalty"),
+        "slope": Array("fold", "feature", about="calibration: decoded = offset + slope * (intercept + responses @ coef)"),
+        "offset": Array("fold", "feature", units="", about="calibration"),
+    }
+
+    def fit_folds(self, pairs: Pairs) -> tuple[np.ndarray, dict[str, Any]]:
+        """A fresh CalibratedRidgeCV a fold."""
+        _, decoded, fits = held_out_predictions(
+            lambda: CalibratedRidgeCV(self.alphas, cv=self.cv, scale_features=self.standardise, calibration=self.calibration),
+            pairs.responses,
+            pairs.features,
+            pairs.rows(),
+            pairs.groups,
+        )
+        return decoded, {
+            "coef": np.stack([fit.coef_.T for fit in fits]),
+            "intercept": np.stack([fit.intercept_ for fit in fits]),
+            "best_alpha": np.stack([fit.best_alphas_ for fit in fits]),
+            "slope": np.stack([fit.calibration_slope_ for fit in fits]),
+            "offset": np.stack([fit.calibration_offset_ for fit in fits]),
+        }
+
+    def apply(self, responses: np.ndarray) -> np.ndarray:
+        """The mean of the folds' calibrated predictions."""
+        fitted = self.run()
+        coef, slope = fitted["coef"], fitted["slope"]
+        check_units(coef.shape[1], responses.shape[1], self.type_name())
+        # calibration is affine, so the mean prediction is that of the mean weights
+        weights = (coef * slope[:, None, :]).mean(axis=0)
+        return responses @ weights + (fitted["intercept"] * slope + fitted["offset"]).mean(axis=0)

@@ -1,0 +1,1 @@
+"""Encoders: stimulus features to brain responses."""

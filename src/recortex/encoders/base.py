@@ -1,0 +1,133 @@
+"""What encoders return, and the one way in which they are fitted and scored."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+from recortex.data.base import Responses
+from recortex.errors import InvalidInput
+from recortex.features.base import Features
+from recortex.features.pairs import Pairs, pair
+from recortex.splits.base import Split
+from recortex.splits.held_out import HELD_OUT, held_out_table
+from recortex.splits.k_fold import KFold
+from recortex.stage import Array, Figure, Result, Stage
+
+
+class Encoder(Stage):
+    """Predicts each unit's responses from features, held-out trial by held-out trial.
+
+    For every fold of the split a fresh model is fitted on training trials alone; the predictions for its test trials are pooled
+    over folds.
+
+    Parameters
+    ----------
+    brain : Responses
+        What is predicted.
+    features : Features
+        What it is predicted from.
+    split : Split
+        Which trials fit and which score.
+    """
+
+    brain: Responses
+    features: Features
+    split: Split = KFold(by="stimulus", folds=5)
+
+    returns: ClassVar[dict[str, Array]] = HELD_OUT | {
+        "prediction": Array("trial", "unit", units="", about="predicted response to each held-out trial"),
+        "correlation": Array("unit", about="Pearson correlation of predicted and measured responses over held-out trials"),
+        "r2": Array("unit", about="coefficient of determination over held-out trials; an offset counts"),
+        "explained_variance": Array("unit", about="1 - variance of the residual / variance; an offset does not count"),
+    }
+
+    def fit_folds(self, pairs: Pairs) -> tuple[np.ndarray, dict[str, Any]]:
+        """Fit a fresh model a fold and predict its test trials.
+
+        Returns
+        -------
+        prediction : (held-out trial, unit) array
+            In the order of the trial table.
+        fitted : dict
+            Fitted arrays, a first axis over folds each.
+        """
+        raise TypeError(f"{type(self).__name__} does not fit")
+
+    def apply(self, features: np.ndarray) -> np.ndarray:
+        """Predict responses to new stimuli with the fitted models, the mean over folds.
+
+        Parameters
+        ----------
+        features : (stimulus, feature) array
+
+        Returns
+        -------
+        (stimulus, unit) array
+
+        Raises
+        ------
+        InvalidInput
+            The models were fitted on another number of features.
+        """
+        raise TypeError(f"{type(self).__name__} cannot be applied to new stimuli")
+
+    def pairs(self) -> Pairs:
+        """This encoder's features and responses, joined and split."""
+        return pair(self.brain, self.features, self.split)
+
+    def compute(self) -> dict[str, Any]:
+        """Fit, predict and score."""
+        from recortex.metrics import explained_variance, r2, unit_correlation
+
+        pairs = self.pairs()
+        prediction, fitted = self.fit_folds(pairs)
+        table = held_out_table(pairs.folds, pairs.trials)
+        measured = pairs.responses[table["row"]]
+        scores = {
+            "prediction": prediction,
+            "correlation": unit_correlation(measured, prediction),
+            "r2": r2(measured, prediction),
+            "explained_variance": explained_variance(measured, prediction),
+        }
+        return table | fitted | scores
+
+    def figures(self, result: Result) -> list[Figure]:
+        """How well the units are predicted."""
+        from recortex.drawing import histogram
+
+        scored = result["correlation"]
+        scored = scored[np.isfinite(scored)]
+        middle, high = np.percentile(scored, [50, 95])
+        return [
+            Figure(
+                f"Encoding by {self.features.type_name()}",
+                f"Correlation of predicted and measured responses of {len(scored)} units over {result.shape('row')[0]} held-out "
+                f"trials, {self.split.describe()}. Lines: median {middle:.2f} and 95th percentile {high:.2f}.",
+                histogram(scored, "held-out correlation", "units", {"median": middle, "95th percentile": high}),
+                "encoding",
+            )
+        ]
+
+
+class PredictedResponses(Stage):
+    """Responses that a fitted encoder expects for stimuli."""
+
+    returns: ClassVar[dict[str, Array]] = {
+        "stimulus": Array("stimulus", dtype="str", units="", about="names, distinct"),
+        "prediction": Array("stimulus", "unit", units="", about="predicted response, the mean over the encoder's folds"),
+        "seen": Array("stimulus", dtype="bool", units="", about="whether a fold of the encoder was fitted on this stimulus"),
+    }
+
+
+def check_width(fitted: int, new: int, model: str) -> None:
+    """Refuse features of another width than a model was fitted on.
+
+    Raises
+    ------
+    InvalidInput
+        The widths differ; the message holds both.
+    """
+    if fitted != new:
+        raise InvalidInput(f"{model} was fitted on {fitted} features and is applied to {new}; use the same features for both")

@@ -1,0 +1,37 @@
+"""A fitted encoder applied to new stimuli."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from recortex.encoders.base import Encoder, PredictedResponses
+from recortex.features.base import Features
+from recortex.splits.held_out import training_stimuli
+
+
+class Predict(PredictedResponses):
+    """Responses that a fitted encoder expects for new stimuli, the mean over its folds' models.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        The fitted encoder.
+    features : Features
+        The same kind of features, of new stimuli. Those that a fold of the encoder was fitted on are marked as seen.
+    """
+
+    encoder: Encoder
+    features: Features
+
+    def compute(self) -> dict[str, Any]:
+        """Apply the fitted models."""
+        new = self.features.run()
+        trials = self.encoder.brain.trial_table()
+        known = training_stimuli(self.encoder.split.apply(trials), trials)
+        return {
+            "stimulus": new["stimulus"],
+            "prediction": self.encoder.apply(new["features"]),
+            "seen": np.isin(new["stimulus"], known),
+        }

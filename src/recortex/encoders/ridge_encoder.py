@@ -1,0 +1,63 @@
+"""Voxelwise ridge regression."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from recortex.encoders.base import Encoder, check_width
+from recortex.features.pairs import Pairs
+from recortex.linear import RidgeCV, held_out_predictions
+from recortex.stage import Array
+
+ALPHAS = tuple(float(alpha) for alpha in np.logspace(-1, 7, 17))
+
+
+class RidgeEncoder(Encoder):
+    """Ridge regression with an alpha for every unit, chosen by cross-validation inside each fold's training trials.
+
+    Parameters
+    ----------
+    brain, features, split
+        As in every encoder.
+    alphas : tuple of float
+        Candidates for the penalty.
+    cv : int
+        Folds of the choice of alpha; they keep together what the split keeps together.
+    standardise : bool
+        Whether features are scaled to unit variance, by training trials of each inner fold alone.
+    """
+
+    alphas: tuple[float, ...] = Field(default=ALPHAS, min_length=1)
+    cv: int = Field(default=5, ge=2)
+    standardise: bool = False
+
+    returns: ClassVar[dict[str, Array]] = Encoder.returns | {
+        "coef": Array("fold", "feature", "unit", units="", about="weights of each fold's fit, on features as they are"),
+        "intercept": Array("fold", "unit", units="", about="predicted response where all features are 0"),
+        "best_alpha": Array("fold", "unit", about="chosen penalty"),
+    }
+
+    def fit_folds(self, pairs: Pairs) -> tuple[np.ndarray, dict[str, Any]]:
+        """A fresh RidgeCV a fold."""
+        _, prediction, fits = held_out_predictions(
+            lambda: RidgeCV(self.alphas, cv=self.cv, scale_features=self.standardise),
+            pairs.features,
+            pairs.responses,
+            pairs.rows(),
+            pairs.groups,
+        )
+        return prediction, {
+            "coef": np.stack([fit.coef_.T for fit in fits]),
+            "intercept": np.stack([fit.intercept_ for fit in fits]),
+            "best_alpha": np.stack([fit.best_alphas_ for fit in fits]),
+        }
+
+    def apply(self, features: np.ndarray) -> np.ndarray:
+        """The mean of the folds' predictions, which is the prediction of their mean weights."""
+        fitted = self.run()
+        coef = fitted["coef"].mean(axis=0)
+        check_width(len(coef), features.shape[1], self.type_name())
+        return features @ coef + fitted["intercept"].mean(axis=0)

@@ -1,0 +1,84 @@
+"""What can go wrong, in one line each: what happened, where, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from pathlib import Path
+
+
+class RecortexError(Exception):
+    """Base of every error that recortex raises on purpose; the command line prints it as one line."""
+
+
+class InvalidInput(RecortexError, ValueError):
+    """A file, field, row or argument that cannot be used as it is."""
+
+
+class MissingData(RecortexError, FileNotFoundError):
+    """Data that a pipeline names and this machine does not have; the message holds the fetch command."""
+
+    # OSError formats itself from errno and filename; these messages are whole sentences already
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else ""
+
+
+class NeedsAgreement(RecortexError, PermissionError):
+    """Data whose owner asks for an agreement first; the message holds the licence page."""
+
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else ""
+
+
+class MissingExtra(RecortexError, ImportError):
+    """An optional package is not installed; the message holds the pip command."""
+
+
+class DamagedFile(RecortexError, OSError):
+    """A result file that cannot be read back as it was written.
+
+    Parameters
+    ----------
+    path : Path
+        The damaged file.
+    reason : str
+        What was found wrong.
+    """
+
+    def __init__(self, path: Path, reason: str):
+        super().__init__(path, reason)
+        self.path = Path(path)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.path} is damaged ({self.reason}); delete it and run again to recompute it"
+
+
+def did_you_mean(name: object, choices: Iterable[str]) -> str:
+    """The tail of a message about an unknown name: the nearest right one, or all of them when they are few.
+
+    >>> did_you_mean("RigdeEncoder", ["RidgeEncoder", "Pixels"])
+    '; did you mean RidgeEncoder?'
+    >>> did_you_mean("xyz", ["brain", "stimuli"])
+    '; choose from brain, stimuli'
+    """
+    known = sorted(set(choices))
+    by_lower = {choice.lower(): choice for choice in known}
+    near = get_close_matches(str(name).lower(), by_lower, n=1, cutoff=0.6)
+    if near:
+        return f"; did you mean {by_lower[near[0]]}?"
+    if not known:
+        return ""
+    shown = ", ".join(known[:20])
+    return f"; choose from {shown}" + (f" and {len(known) - 20} more" if len(known) > 20 else "")
+
+
+def listed(items: Iterable[object], most: int = 5) -> str:
+    """The first few items of a longer list, and how many more there are.
+
+    >>> listed(range(7), most=3)
+    '0, 1, 2 and 4 more'
+    """
+    words = [str(item) for item in items]
+    rest = len(words) - most
+    return ", ".join(words[:most]) + (f" and {rest} more" if rest > 0 else "")

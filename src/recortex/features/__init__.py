@@ -1,0 +1,1 @@
+"""Features: stimuli turned into numbers that an encoder can start from and a decoder can aim at."""

@@ -1,0 +1,42 @@
+"""What feature stages return."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from recortex.data.base import rows_of
+from recortex.stage import Array, Stage
+
+
+class Features(Stage):
+    """A row of features for each stimulus."""
+
+    returns: ClassVar[dict[str, Array]] = {
+        "stimulus": Array("stimulus", dtype="str", units="", about="names, distinct"),
+        "features": Array("stimulus", "feature", about="features of each stimulus"),
+        "shape": Array(
+            "axis", dtype="int", units="", optional=True, about="sizes whose product is the number of features, slowest first"
+        ),
+    }
+
+    def of(self, stimulus: np.ndarray) -> np.ndarray:
+        """The features of stimuli by name.
+
+        Parameters
+        ----------
+        stimulus : (n,) str array
+            Names, in any order, repeated as needed.
+
+        Returns
+        -------
+        (n, feature) array
+
+        Raises
+        ------
+        InvalidInput
+            A stimulus has no features.
+        """
+        result = self.run()
+        return result["features"][rows_of(stimulus, result["stimulus"], "stimuli of the trials", f"the {self.type_name()} stage")]

@@ -1,0 +1,43 @@
+"""The training picture whose features are nearest to the decoded ones."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+from recortex.data.base import Pictures, rows_of
+from recortex.generators.base import GeneratedPictures
+from recortex.metrics import correlation_matrix
+from recortex.stage import Array
+
+
+class NearestPicture(GeneratedPictures):
+    """Retrieval: of all pictures the decoder's fold was fitted on, the one whose features correlate best with the decoded ones.
+
+    A generator that does not beat this has added nothing that the training set did not hold.
+
+    Parameters
+    ----------
+    decoder : DecodedFeatures
+        Any decoder.
+    stimuli : Pictures
+        Where the pictures are taken from.
+    """
+
+    stimuli: Pictures
+
+    returns: ClassVar[dict[str, Array]] = GeneratedPictures.returns | {
+        "retrieved": Array("trial", dtype="str", units="", about="which training stimulus was nearest"),
+    }
+
+    def render(self, decoded: np.ndarray) -> dict[str, Any]:
+        """Look up the nearest one, fold by fold."""
+        retrieved = np.empty(len(decoded), dtype=object)
+        for rows, names in self.decoder.known():
+            nearness = correlation_matrix(decoded[rows], self.decoder.target().of(names))
+            retrieved[rows] = names[np.argmax(np.nan_to_num(nearness, nan=-np.inf), axis=1)]
+        names = retrieved.astype(str)
+        shown = self.stimuli.run()
+        pictures = shown["picture"][rows_of(names, shown["stimulus"], "training stimuli", "the pictures")]
+        return {"picture": (pictures / 255).astype(np.float32), "retrieved": names}

@@ -1,0 +1,127 @@
+"""Stages made in parts: a file per range in ``KEY.parts/``, joined when all are there.
+
+The tiling is recorded beside the parts, and the record wins: a run that was killed goes on with the ranges it began with.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from recortex import store
+from recortex.errors import DamagedFile
+from recortex.progress import steps
+
+if TYPE_CHECKING:
+    from recortex.stage import Stage
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """How a stage is split into parts: ``range(0, size, step)`` along one dimension."""
+
+    dim: str
+    size: int
+    step: int
+
+    def tiles(self) -> list[range]:
+        """The index ranges, in order; together they cover the dimension once."""
+        return [range(start, min(start + self.step, self.size)) for start in range(0, self.size, self.step)]
+
+
+def folder(stage: Stage) -> Path:
+    """Where the parts of a stage lie until they are joined."""
+    return store.current().file(stage.type_name(), stage.key()).with_suffix(".parts")
+
+
+def settle(stage: Stage, wanted: Tiling) -> Tiling:
+    """The tiling to use: the recorded one, else the wanted one, which is then recorded."""
+    record = folder(stage) / "tiling.json"
+    try:
+        known = Tiling(**json.loads(record.read_text()))
+        if (known.dim, known.size) == (wanted.dim, wanted.size):
+            return known
+    except (OSError, ValueError, TypeError):
+        pass  # no record, or half of one
+    record.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = record.with_name(f".tiling.{os.getpid()}")
+    unfinished.write_text(json.dumps(asdict(wanted)))
+    os.replace(unfinished, record)
+    return wanted
+
+
+def part_file(stage: Stage, tile: range) -> Path:
+    """The file of one part, named by its range."""
+    return folder(stage) / f"{tile.start:010d}-{tile.stop:010d}.h5"
+
+
+def make(stage: Stage, tile: range) -> Path:
+    """Compute and write one part, unless a sound one is there."""
+    path = part_file(stage, tile)
+    try:
+        store.Result(path)
+        return path
+    except FileNotFoundError:
+        pass
+    except DamagedFile as damage:
+        store.current().set_aside(damage)
+    arrays = stage.compute_tile(tile)
+    store.check_arrays(stage.returns, arrays, stage.type_name())
+
+    def fill(draft: store.Draft) -> None:
+        for name, values in arrays.items():
+            draft.put(name, values)
+
+    mark = {"part_of": stage.key(), "range": [tile.start, tile.stop]}
+    store.current().write_file(path, stage.type_name(), stage.key(), stage.returns, fill, mark)
+    return path
+
+
+def make_all(stage: Stage, tiling: Tiling) -> list[Path]:
+    """Make every missing part, one after the other."""
+    tiles = settle(stage, tiling).tiles()
+    return [make(stage, tile) for tile in steps(tiles, "parts")]
+
+
+def join(stage: Stage, paths: Sequence[Path], tiling: Tiling, provenance: dict[str, Any]) -> store.Result:
+    """Stream the parts into the final file, one part in memory at a time, and remove them.
+
+    Raises
+    ------
+    TypeError
+        An array without the tiled dimension differs between parts.
+    """
+    results = [store.Result(path) for path in paths]
+    first = results[0]
+
+    def fill(draft: store.Draft) -> None:
+        for name in first:
+            dims = stage.returns[name].dims
+            head = first[name]
+            if tiling.dim not in dims:
+                same = all(np.array_equal(head, other[name], equal_nan=head.dtype.kind == "f") for other in results[1:])
+                if not same:
+                    raise TypeError(f"{stage.type_name()}: {name} has no {tiling.dim}, yet differs between parts")
+                draft.put(name, head)
+                continue
+            axis = dims.index(tiling.dim)
+            shape = (*head.shape[:axis], tiling.size, *head.shape[axis + 1 :])
+            variable = draft.create(name, shape, head.dtype)
+            start = 0
+            for result in results:
+                values = result[name]
+                stop = start + values.shape[axis]
+                place = (slice(None),) * axis + (slice(start, stop),)
+                variable[place] = values.astype(object) if values.dtype.kind == "U" else values
+                start = stop
+
+    joined = store.current().write(stage.type_name(), stage.key(), stage.returns, fill, provenance)
+    shutil.rmtree(folder(stage), ignore_errors=True)
+    return joined

@@ -1,0 +1,241 @@
+"""Running a pipeline: each stage once, inputs first, in this process or on Dask workers; a failure stops its users, not the rest."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from recortex import parts, store
+from recortex.errors import RecortexError
+from recortex.progress import listen
+from recortex.stage import Node, Stage, walk
+
+Branches = Mapping[str, Mapping[str, Node]]
+
+
+@dataclass
+class Task:
+    """One distinct stage of a run.
+
+    Parameters
+    ----------
+    key : str
+    stage : Stage
+    names : list of str
+        The entries it stands under, with their branch where there are several; empty for one that is only a default.
+    needs : set of str
+        Keys of its inputs.
+    """
+
+    key: str
+    stage: Stage
+    names: list[str] = field(default_factory=list)
+    needs: set[str] = field(default_factory=set)
+
+    @property
+    def name(self) -> str:
+        """How the task is called in progress and tables."""
+        return self.names[0] if self.names else self.stage.type_name()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a task ended.
+
+    Parameters
+    ----------
+    task : Task
+    status : "ok", "cached", "failed" or "skipped"
+    seconds : float
+    bytes : int
+        Size of the result.
+    message : str
+        What went wrong, in one line.
+    error : BaseException, optional
+        The same, for ``--debug``.
+    """
+
+    task: Task
+    status: str
+    seconds: float = 0.0
+    bytes: int = 0
+    message: str = ""
+    error: BaseException | None = None
+
+
+class Watcher:
+    """Hears what a run does; the command line draws it."""
+
+    def begins(self, task: Task, number: int, total: int) -> None:
+        """A task starts."""
+
+    def steps(self, task: Task, what: str, done: int, total: int | None) -> None:
+        """A running task has done some of its steps."""
+
+    def ends(self, outcome: Outcome, number: int, total: int) -> None:
+        """A task has ended."""
+
+
+def tasks(branches: Branches) -> dict[str, Task]:
+    """Every distinct stage of all branches by key, inputs before their users."""
+    found: dict[str, Task] = {}
+    for branch, nodes in branches.items():
+        stages = [node for node in walk(*nodes.values()) if isinstance(node, Stage)]
+        by_identity = {id(node): name for name, node in nodes.items()}
+        for stage in stages:
+            key = stage.key()
+            task = found.setdefault(key, Task(key, stage, needs=set(stage.inputs())))
+            if id(stage) in by_identity:
+                name = by_identity[id(stage)]
+                task.names.append(f"{name} ({branch})" if branch else name)
+    for task in found.values():
+        bare = {name.split(" (")[0] for name in task.names}
+        if len(task.names) == len(branches) > 1 and len(bare) == 1:
+            task.names = [f"{bare.pop()} (shared)"]
+    return found
+
+
+def run(branches: Branches, watcher: Watcher | None = None, workers: int = 0, address: str = "") -> list[Outcome]:
+    """Run every stage of a pipeline that has no result yet.
+
+    Parameters
+    ----------
+    branches : mapping of str to mapping of str to Node
+        Nodes by entry name, for each branch.
+    watcher : Watcher, optional
+        Hears of progress.
+    workers : int
+        0 runs here; otherwise as many local Dask workers, one stage at a time each.
+    address : str
+        A Dask scheduler to use instead.
+
+    Returns
+    -------
+    list of Outcome
+        One a distinct stage.
+    """
+    todo = tasks(branches)
+    watcher = watcher or Watcher()
+    ended = _on_dask(todo, watcher, workers, address) if workers or address else _here(todo, watcher)
+    outcomes: dict[str, Outcome] = {}
+    for number, outcome in enumerate(ended, 1):
+        outcomes[outcome.task.key] = outcome
+        watcher.ends(outcome, number, len(todo))
+    return list(outcomes.values())
+
+
+def _here(todo: dict[str, Task], watcher: Watcher) -> Iterator[Outcome]:
+    failed: dict[str, str] = {}
+    for number, task in enumerate(todo.values(), 1):
+        if blocked := _blocked(task, todo, failed):
+            failed[task.key] = blocked
+            yield Outcome(task, "skipped", message=f"needs {blocked}, which failed")
+            continue
+        watcher.begins(task, number, len(todo))
+        with listen(partial(watcher.steps, task)):
+            try:
+                outcome = Outcome(task, *_make(task.stage, store.current().root))
+            except Exception as error:
+                failed[task.key] = task.name
+                outcome = Outcome(task, "failed", message=_message(error), error=error)
+        yield outcome
+
+
+def _blocked(task: Task, todo: dict[str, Task], failed: dict[str, str]) -> str:
+    return next((failed[key] for key in todo if key in task.needs and key in failed), "")
+
+
+def _message(error: BaseException) -> str:
+    """An error in one line; one that is not ours is a mistake in recortex, so its kind is said too."""
+    if isinstance(error, RecortexError):
+        return str(error)
+    said = (str(error).strip() or "no message").split("\n")[0]
+    return f"{type(error).__name__}: {said} (--debug shows where)"
+
+
+def _make(stage: Stage, root: Path) -> tuple[str, float, int]:
+    """Run one stage whose inputs have run; the function that a worker receives."""
+    with store.use(store.Store(root)):
+        start = time.perf_counter()
+        found = stage.cached()
+        result = found if found is not None else stage.run()
+        seconds = time.perf_counter() - start
+        return "ok" if found is None else "cached", seconds, result.path.stat().st_size
+
+
+def _on_dask(todo: dict[str, Task], watcher: Watcher, workers: int, address: str) -> Iterator[Outcome]:
+    from distributed import Client, LocalCluster, as_completed
+
+    threads = max(1, (os.cpu_count() or 1) // max(workers, 1))
+    limits = {name: str(threads) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+    cluster = None
+    if not address:
+        cluster = LocalCluster(
+            n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50, env=limits
+        )
+    try:
+        with Client(address or cluster) as client:
+            root = store.current().root
+            futures: dict[str, Any] = {}
+            for number, task in enumerate(todo.values(), 1):
+                watcher.begins(task, number, len(todo))
+                needs = [futures[key] for key in task.needs]
+                futures[task.key] = client.submit(on_worker, task.stage, task.name, root, needs, key=f"recortex-{task.key}")
+            by_future = {futures[key].key: task for key, task in todo.items()}
+            for future in as_completed(futures.values()):
+                yield _told(by_future[future.key], future)
+    finally:
+        if cluster is not None:
+            cluster.close()
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A stage that failed on a worker, as a value: Dask goes on with the stages that do not need it."""
+
+    name: str
+    status: str
+    message: str
+
+
+def on_worker(stage: Stage, name: str, root: Path, needs: Sequence[Any]) -> tuple[str, float, int] | Failure:
+    """What a Dask worker does with a stage: its parts on all workers, then the stage itself; `needs` are the outcomes of its inputs."""
+    for need in needs:
+        if isinstance(need, Failure):
+            return Failure(need.name, "skipped", f"needs {need.name}, which failed")
+    try:
+        with store.use(store.Store(root)):
+            if stage.cached() is None:
+                _parts_on_workers(stage, root)
+        return _make(stage, root)
+    except Exception as error:
+        return Failure(name, "failed", _message(error))
+
+
+def _parts_on_workers(stage: Stage, root: Path) -> None:
+    tiling = stage.tiling()
+    tiles = parts.settle(stage, tiling).tiles() if tiling is not None else []
+    if len(tiles) > 1:
+        from distributed import worker_client
+
+        with worker_client() as client:
+            client.gather([client.submit(_part, stage, tile, root, pure=False) for tile in tiles])
+
+
+def _part(stage: Stage, tile: range, root: Path) -> str:
+    with store.use(store.Store(root)):
+        return str(parts.make(stage, tile))
+
+
+def _told(task: Task, future: Any) -> Outcome:
+    if future.exception() is not None:  # not the stage's own error: those come as values
+        return Outcome(task, "failed", message=f"its worker died: {future.exception()}", error=future.exception())
+    made = future.result()
+    if isinstance(made, Failure):
+        return Outcome(task, made.status, message=made.message)
+    return Outcome(task, *made)

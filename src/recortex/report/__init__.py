@@ -1,0 +1,1 @@
+"""The report: what stages left, joined into one HTML file that stands alone."""

@@ -1,0 +1,115 @@
+"""A split and what must hold of it.
+
+A split assigns trials to folds by a column of the trial table. Whatever its kind, no trial and no stimulus may stand on both sides
+of a fold: repeats of a stimulus share its noise-free response, and a fit that has seen one of them is not tested by the other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from recortex.errors import InvalidInput, did_you_mean, listed
+from recortex.stage import Node
+
+Trials = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Row numbers of the trials that fit and of those that score.
+
+    Parameters
+    ----------
+    name : str
+        What the fold is called in tables.
+    train, test : (n,) int arrays
+        Rows of the trial table, ascending.
+    """
+
+    name: str
+    train: np.ndarray
+    test: np.ndarray
+
+
+class Split(Node):
+    """How trials are divided for fitting and scoring.
+
+    Parameters
+    ----------
+    by : str
+        The column whose groups stay together: "stimulus", "run", "block", "session", "category" or any other of the trial table.
+        Folds inside the fit (for the choice of alpha) keep the same groups together.
+    """
+
+    by: str = "stimulus"
+
+    def assign(self, trials: Trials) -> list[Fold]:
+        """Make the folds; `apply` checks them."""
+        raise TypeError(f"{type(self).__name__} does not assign trials")
+
+    def apply(self, trials: Trials) -> list[Fold]:
+        """The checked folds of a trial table.
+
+        Parameters
+        ----------
+        trials : mapping of str to (trial,) arrays
+            Columns; "stimulus" is always among them.
+
+        Raises
+        ------
+        InvalidInput
+            The column is not there, a side of a fold is empty, or a trial or stimulus stands on both sides of one.
+        """
+        folds = self.assign(trials)
+        check(folds, trials)
+        return folds
+
+    def groups(self, trials: Trials) -> np.ndarray:
+        """The group of each trial, as labels.
+
+        Raises
+        ------
+        InvalidInput
+            The trial table has no such column.
+        """
+        if self.by not in trials:
+            raise InvalidInput(f"split by {self.by}: the trials have no such column{did_you_mean(self.by, trials)}")
+        return np.asarray(trials[self.by]).astype(str)
+
+    def describe(self) -> str:
+        """A few words for a table of scores."""
+        raise TypeError(f"{type(self).__name__} does not describe itself")
+
+
+def check(folds: Sequence[Fold], trials: Trials) -> None:
+    """Refuse folds that would flatter.
+
+    Raises
+    ------
+    InvalidInput
+        As in `Split.apply`; the message names fold and stimuli.
+    """
+    stimulus = np.asarray(trials["stimulus"])
+    for fold in folds:
+        for side, rows in (("training", fold.train), ("test", fold.test)):
+            if len(rows) == 0:
+                raise InvalidInput(f"split: fold {fold.name} has no {side} trials; use fewer folds or another column")
+        if twice := sorted(set(fold.train.tolist()) & set(fold.test.tolist())):
+            raise InvalidInput(f"split: fold {fold.name} both fits and scores trials {listed(twice)}")
+        if shared := sorted(set(stimulus[fold.train]) & set(stimulus[fold.test])):
+            raise InvalidInput(
+                f"split: fold {fold.name} has {len(shared)} stimuli in training and test ({listed(shared, 3)}), so a score would "
+                "measure memory for them; split by stimulus, or give each presentation its own stimulus name if they differ"
+            )
+
+
+def split_hash(folds: Sequence[Fold], trials: Trials) -> str:
+    """Twelve hex digits that two results share when the same stimuli fit and scored, fold by fold, in any order of rows."""
+    stimulus = np.asarray(trials["stimulus"])
+    sides = [[sorted(stimulus[fold.train].tolist()), sorted(stimulus[fold.test].tolist())] for fold in folds]
+    return hashlib.sha256(json.dumps(sorted(sides)).encode()).hexdigest()[:12]
