@@ -120,5 +120,5 @@ def histogram(values: np.ndarray, x_label: str, y_label: str, marks: Mapping[str
     axes.axvline(0, color=INK, linewidth=0.6)
     axes.set_xlabel(x_label)
     axes.set_ylabel(y_label)
-    axes.legend(frameon=False, fontsize=9)
+    axes.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return _svg(figure)

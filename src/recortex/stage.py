@@ -216,11 +216,15 @@ class Stage(Node):
     def check_ready(self) -> None:
         """Raise what `run` would raise before it computes: missing data, a missing extra. Opens files at most, computes nothing."""
 
+    def expect(self) -> dict[str, int]:
+        """The sizes of the dimensions of a result that is not there yet, from headers and inputs; empty where they are not known."""
+        return {}
+
     def foresee(self) -> dict[str, int]:
-        """The sizes of this stage's dimensions as far as they are known without computing; empty where they are not."""
+        """The sizes of this stage's dimensions: those of its result, else those it expects. Computes nothing."""
         result = self.cached()
         if result is None:
-            return {}
+            return self.expect()
         return {dim: size for name in result for dim, size in zip(self.returns[name].dims, result.shape(name), strict=True)}
 
     def figures(self, result: Result) -> list[Figure]:

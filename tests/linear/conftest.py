@@ -22,9 +22,7 @@ def problem() -> Callable[..., Problem]:
 
     def make(n_rows: int = 60, n_features: int = 12, n_targets: int = 7, seed: int = 0) -> Problem:
         rng = np.random.default_rng(seed)
-        X = rng.standard_normal((n_rows, n_features)) * rng.uniform(0.3, 3.0, n_features) + rng.uniform(
-            -1, 1, n_features
-        )
+        X = rng.standard_normal((n_rows, n_features)) * rng.uniform(0.3, 3.0, n_features) + rng.uniform(-1, 1, n_features)
         weights = rng.standard_normal((n_features, n_targets)) * np.linspace(1.0, 0.0, n_targets)
         y = X @ weights + 2.0 * rng.standard_normal((n_rows, n_targets)) + rng.uniform(-3, 3, n_targets)
         return X, y

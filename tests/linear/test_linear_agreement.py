@@ -32,9 +32,7 @@ def test_himalaya(shape, fit_intercept) -> None:
     rng = np.random.default_rng(0)
     n_rows, n_features, n_targets = shape
     X = rng.standard_normal((n_rows, n_features)).astype("f4")
-    weights = (
-        rng.standard_normal((n_features, n_targets)) * rng.uniform(0, 1, n_targets) / np.sqrt(n_features)
-    )
+    weights = rng.standard_normal((n_features, n_targets)) * rng.uniform(0, 1, n_targets) / np.sqrt(n_features)
     y = (X @ weights + rng.standard_normal((n_rows, n_targets))).astype("f4")
     alphas, cv = np.logspace(0, 5, 10), KFold(5)
     theirs = HimalayaRidgeCV(alphas, cv=cv, fit_intercept=fit_intercept).fit(X, y)

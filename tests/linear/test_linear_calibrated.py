@@ -77,9 +77,7 @@ def test_weights_are_duplicates(calibration) -> None:
 
     def fit(rows, sample_weight=None):
         cv = [(np.flatnonzero(fold[rows] != k), np.flatnonzero(fold[rows] == k)) for k in range(4)]
-        return CalibratedRidgeCV(cv=cv, calibration=calibration).fit(
-            X[rows], y[rows], sample_weight=sample_weight
-        )
+        return CalibratedRidgeCV(cv=cv, calibration=calibration).fit(X[rows], y[rows], sample_weight=sample_weight)
 
     weighted, repeated = fit(np.arange(len(X)), weight), fit(rows)
     np.testing.assert_allclose(weighted.predict(X), repeated.predict(X), rtol=1e-8)

@@ -19,9 +19,7 @@ FIT = ("best_alphas_", "coef_", "intercept_", "cv_scores_")
 def same_fit(a: RidgeCV, b: RidgeCV, rtol: float = 1e-7) -> None:
     for name in FIT:
         scale = np.abs(getattr(b, name)).max()
-        np.testing.assert_allclose(
-            getattr(a, name), getattr(b, name), rtol=rtol, atol=rtol * scale, err_msg=name
-        )
+        np.testing.assert_allclose(getattr(a, name), getattr(b, name), rtol=rtol, atol=rtol * scale, err_msg=name)
 
 
 def purged_folds(n_rows: int, k: int = 5, gap: int = 2) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -37,14 +35,10 @@ def refits(X, y, folds, alphas, fit_intercept, scale_features, weight=None):
     scores, predictions = np.zeros((len(alphas), y.shape[1])), np.zeros((len(alphas), *y.shape))
     weight = np.ones(len(X)) if weight is None else weight
     for train, test in folds:
-        scale = np.sqrt(
-            np.average((X[train] - np.average(X[train], 0, weight[train])) ** 2, 0, weight[train])
-        )
+        scale = np.sqrt(np.average((X[train] - np.average(X[train], 0, weight[train])) ** 2, 0, weight[train]))
         Z = X / scale if scale_features else X
         for number, alpha in enumerate(alphas):
-            model = Ridge(alpha, fit_intercept=fit_intercept, solver="cholesky").fit(
-                Z[train], y[train], weight[train]
-            )
+            model = Ridge(alpha, fit_intercept=fit_intercept, solver="cholesky").fit(Z[train], y[train], weight[train])
             predictions[number, test] = model.predict(Z[test])
             error = (y[test] - predictions[number, test]) ** 2
             scores[number] -= np.average(error, 0, weight[test]) / len(folds)
@@ -56,9 +50,7 @@ def refits(X, y, folds, alphas, fit_intercept, scale_features, weight=None):
 @pytest.mark.parametrize("folds", ["kfold", "purged"])
 @pytest.mark.parametrize("solver", ["primal", "dual"])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_leave_out_by_statistics_is_refitting(
-    problem, shape, solver, folds, fit_intercept, scale_features
-) -> None:
+def test_leave_out_by_statistics_is_refitting(problem, shape, solver, folds, fit_intercept, scale_features) -> None:
     X, y = problem(*shape)
     weight = np.random.default_rng(1).uniform(0.5, 2.0, len(X))
     folds = list(KFold(4).split(X)) if folds == "kfold" else purged_folds(len(X))
@@ -169,9 +161,7 @@ def test_order_of_rows_within_folds_does_not_matter(problem, solver) -> None:
     fold = np.arange(len(X)) // 12
     order = np.random.default_rng(5).permutation(len(X))
     fits = [
-        RidgeCV(ALPHAS, list(LeaveOneGroupOut().split(X, groups=fold[rows])), solver=solver).fit(
-            X[rows], y[rows]
-        )
+        RidgeCV(ALPHAS, list(LeaveOneGroupOut().split(X, groups=fold[rows])), solver=solver).fit(X[rows], y[rows])
         for rows in (np.arange(len(X)), order)
     ]
     same_fit(*fits)
@@ -238,9 +228,7 @@ def test_ties_go_to_the_larger_alpha(problem) -> None:
 @pytest.mark.parametrize("solver", ["primal", "dual"])
 def test_constant_features_and_targets(problem, solver) -> None:
     X, y = problem()
-    model = RidgeCV(ALPHAS, solver=solver, scale_features=True).fit(
-        np.full_like(X, 0.1), np.full_like(y, 0.3)
-    )
+    model = RidgeCV(ALPHAS, solver=solver, scale_features=True).fit(np.full_like(X, 0.1), np.full_like(y, 0.3))
     np.testing.assert_allclose(model.predict(X), np.full_like(y, 0.3))
 
 

@@ -13,9 +13,7 @@ MOMENTS = ("n", "sum_x", "sum_y", "xx", "xy", "yy")
 def same(a: SufficientStatistics, b: SufficientStatistics, rtol: float = 1e-9) -> None:
     for name in (*MOMENTS, "shift_x", "shift_y"):
         first, second = np.asarray(getattr(a, name)), np.asarray(getattr(b, name))
-        np.testing.assert_allclose(
-            first, second, rtol=rtol, atol=rtol * max(1.0, np.abs(second).max(initial=0))
-        )
+        np.testing.assert_allclose(first, second, rtol=rtol, atol=rtol * max(1.0, np.abs(second).max(initial=0)))
 
 
 @st.composite

@@ -140,7 +140,7 @@ def plan_table(name: str, plan: Plan) -> None:
             item.type,
             f"[{colours[item.state]}]{item.state}[/]",
             human_bytes(item.disk) if item.disk else "?",
-            human_bytes(item.memory) if item.memory else "?",
+            human_bytes(item.memory) if item.memory else "" if item.state == "cached" else "?",
         )
     console.print(table)
     for item in plan.items:

@@ -40,6 +40,15 @@ class Digits69(Responses):
         """Van Gerven et al. 2010, as published with Du et al. 2018."""
         return manifests.load("digits69").source()
 
+    def check_ready(self) -> None:
+        """The file must be on this machine."""
+        manifests.load("digits69").locate(FILE)
+
+    def expect(self) -> dict[str, int]:
+        """As the manifest says."""
+        counts = manifests.load("digits69").counts
+        return {"trial": counts["trials"], "unit": counts["units"]}
+
     def measure(self) -> dict[str, Any]:
         """Both published parts, training first."""
         training, test = _both("fmriTrn", "fmriTest")
@@ -62,6 +71,14 @@ class Digits69Pictures(Pictures):
     def source(self) -> Source:
         """Published in the same file as the responses."""
         return manifests.load("digits69").source()
+
+    def check_ready(self) -> None:
+        """The file must be on this machine."""
+        manifests.load("digits69").locate(FILE)
+
+    def expect(self) -> dict[str, int]:
+        """As the manifest says."""
+        return {"stimulus": manifests.load("digits69").counts["stimuli"], "height": 28, "width": 28, "channel": 1}
 
     def compute(self) -> dict[str, Any]:
         """Both published parts, turned the right way round: MATLAB stores pixels down the columns."""

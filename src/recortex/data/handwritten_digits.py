@@ -31,6 +31,10 @@ class HandwrittenDigits(Pictures):
             "https://archive.ics.uci.edu/dataset/80",
         )
 
+    def expect(self) -> dict[str, int]:
+        """Known beforehand."""
+        return {"stimulus": self.count, "height": 8, "width": 8, "channel": 1}
+
     def compute(self) -> dict[str, Any]:
         """Load and scale: 16 levels of ink to 0 .. 255."""
         from sklearn.datasets import load_digits

@@ -31,6 +31,13 @@ class PictureFolder(Pictures):
     size: int | None = Field(default=None, ge=1, le=4096)
     colours: Colours = "rgb"
 
+    def expect(self) -> dict[str, int]:
+        """Known beforehand where the size is given."""
+        if self.size is None or not self.path.is_dir():
+            return {}
+        count = sum(file.suffix.lower() in SUFFIXES for file in self.path.rglob("*"))
+        return {"stimulus": count, "height": self.size, "width": self.size, "channel": 3 if self.colours == "rgb" else 1}
+
     def compute(self) -> dict[str, Any]:
         """Read every picture.
 

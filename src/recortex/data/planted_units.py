@@ -55,6 +55,14 @@ class PlantedUnits(Responses):
             "Planted units (simulated)", "none needed", "", "", ("The responses are simulated; no brain was recorded.",)
         )
 
+    def expect(self) -> dict[str, int]:
+        """A row a presentation, or a stimulus where they are averaged."""
+        seen = self.stimuli.foresee()
+        if not seen:
+            return {}
+        shown = seen["stimulus"] * (self.presentations if self.repeats == "keep" else 1)
+        return {"trial": shown, "unit": self.units, "yx": 2}
+
     def measure(self) -> dict[str, Any]:
         """Draw the units, show the pictures, add the noise."""
         seen = self.stimuli.run()

@@ -69,6 +69,16 @@ class ResponseFile(Responses):
         arrays["responses"] = arrays["responses"] if wide else arrays["responses"].astype(np.float32)
         return (self._valid(arrays) if self.drop_units == "invalid" else arrays) | table
 
+    def expect(self) -> dict[str, int]:
+        """As the file's header says, where it has one that is cheap to read."""
+        if is_nifti(self.path) or self.path.suffix.lower() != ".npy":
+            return {}
+        try:
+            shape = np.load(self.path, mmap_mode="r", allow_pickle=False).shape
+        except (ValueError, OSError):
+            return {}
+        return dict(zip(("trial", "unit"), shape[:: -1 if self.trial_axis else 1], strict=True)) if len(shape) == 2 else {}
+
     def _check_length(self, shape: tuple[int, ...], lines: int) -> None:
         if shape[0] == lines:
             return

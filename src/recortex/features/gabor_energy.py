@@ -38,6 +38,12 @@ class GaborEnergy(Features):
     size: int = Field(default=64, ge=8, le=512)
     log: bool = True
 
+    def expect(self) -> dict[str, int]:
+        """A feature a wavelet."""
+        seen = self.stimuli.foresee()
+        wavelets = sum(max(1, round(frequency)) ** 2 for frequency in self.frequencies) * self.orientations
+        return {"stimulus": seen["stimulus"], "feature": wavelets} if seen else {}
+
     def tiling(self) -> Tiling:
         """Some hundred pictures at a time."""
         return Tiling("stimulus", self.stimuli.run().shape("picture")[0], 512)

@@ -28,6 +28,14 @@ class Pixels(Features):
     size: int | None = Field(default=None, ge=1)
     grey: bool = False
 
+    def expect(self) -> dict[str, int]:
+        """A feature a pixel and channel."""
+        seen = self.stimuli.foresee()
+        if not seen:
+            return {}
+        height, width = (self.size, self.size) if self.size else (seen["height"], seen["width"])
+        return {"stimulus": seen["stimulus"], "feature": height * width * (1 if self.grey else seen["channel"])}
+
     def compute(self) -> dict[str, Any]:
         """Scale to 0 .. 1 and flatten."""
         seen = self.stimuli.run()

@@ -21,6 +21,11 @@ class PlantedFeatures(Features):
 
     brain: PlantedUnits
 
+    def expect(self) -> dict[str, int]:
+        """A feature a planted unit."""
+        units, seen = self.brain.foresee(), self.brain.stimuli.foresee()
+        return {"stimulus": seen["stimulus"], "feature": units["unit"]} if units and seen else {}
+
     def compute(self) -> dict[str, Any]:
         """The planted drive of each stimulus."""
         planted = self.brain.run()

@@ -31,6 +31,11 @@ class NearestPicture(GeneratedPictures):
         "retrieved": Array("trial", dtype="str", units="", about="which training stimulus was nearest"),
     }
 
+    def expect(self) -> dict[str, int]:
+        """The stimuli's size, a picture a trial."""
+        decoded, seen = self.decoder.foresee(), self.stimuli.foresee()
+        return seen | {"trial": decoded["trial"]} if decoded and seen else {}
+
     def render(self, decoded: np.ndarray) -> dict[str, Any]:
         """Look up the nearest one, fold by fold."""
         retrieved = np.empty(len(decoded), dtype=object)

@@ -20,6 +20,11 @@ class PixelPictures(GeneratedPictures):
         A decoder of `Pixels`.
     """
 
+    def expect(self) -> dict[str, int]:
+        """A feature a pixel."""
+        decoded = self.decoder.foresee()
+        return {"trial": decoded["trial"], "height": decoded["feature"], "width": 1, "channel": 1} if decoded else {}
+
     def render(self, decoded: np.ndarray) -> dict[str, Any]:
         """Unfold and clip.
 

@@ -76,9 +76,7 @@ class Split:
         test = SufficientStatistics.total([atoms[index] for index in self.test]).scaled(self.scale)
         return self.path.losses(train.xy, test.about(train.shift_x, train.shift_y), self.factor, alphas)
 
-    def coefficients(
-        self, atoms: Sequence[SufficientStatistics], alphas: np.ndarray
-    ) -> tuple[np.ndarray, SufficientStatistics]:
+    def coefficients(self, atoms: Sequence[SufficientStatistics], alphas: np.ndarray) -> tuple[np.ndarray, SufficientStatistics]:
         """Coefficients on the unscaled features, (target, feature), and the training statistics."""
         train = self.training(atoms)
         coef = self.path.coefficients(train.xy, alphas)
@@ -134,9 +132,7 @@ class Design:
         splits = [Split.from_atoms(features, *side, fit_intercept, scale_features) for side in sides]
         return replace(bare, splits=tuple(splits))
 
-    def statistics(
-        self, y: np.ndarray | None = None, shift_y: np.ndarray | None = None
-    ) -> list[SufficientStatistics]:
+    def statistics(self, y: np.ndarray | None = None, shift_y: np.ndarray | None = None) -> list[SufficientStatistics]:
         """One set of statistics per atom: of the features, or of a tile of targets next to them."""
         return [
             SufficientStatistics.from_rows(
@@ -150,9 +146,7 @@ class Design:
             for rows in self.atoms
         ]
 
-    def predict(
-        self, split: Split, atoms: Sequence[SufficientStatistics], alphas: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def predict(self, split: Split, atoms: Sequence[SufficientStatistics], alphas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Rows of a split's validation set, and their predictions, (row, target)."""
         coef, train = split.coefficients(atoms, alphas)
         tested = np.concatenate([self.atoms[index] for index in split.test])
@@ -161,9 +155,7 @@ class Design:
         centred -= (train.shift_x * split.scale - self.shift).astype(centred.dtype)
         return tested, centred @ coef.T + train.shift_y.astype(coef.dtype)
 
-    def solve(
-        self, X: np.ndarray, atoms: Sequence[SufficientStatistics], alphas: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def solve(self, X: np.ndarray, atoms: Sequence[SufficientStatistics], alphas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Solve the final fit, the last split: coefficients, (target, feature), and offsets, (target,).
 
         Predictions are coef (x - shift) + offset with the shift that the design was built with.

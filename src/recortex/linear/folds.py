@@ -17,9 +17,7 @@ Fold: TypeAlias = tuple[np.ndarray, np.ndarray]
 CrossValidation: TypeAlias = int | BaseCrossValidator | Iterable[tuple[ArrayLike, ArrayLike]] | None
 
 
-def resolve_folds(
-    cv: CrossValidation, X: np.ndarray, y: np.ndarray | None = None, groups: ArrayLike | None = None
-) -> list[Fold]:
+def resolve_folds(cv: CrossValidation, X: np.ndarray, y: np.ndarray | None = None, groups: ArrayLike | None = None) -> list[Fold]:
     """Turn any scikit-learn `cv` into checked (train, test) pairs of row indices.
 
     Parameters

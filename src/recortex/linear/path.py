@@ -70,9 +70,7 @@ class RidgePath:
         rotated *= self.shrinkage(alphas).astype(cross.dtype)
         return rotated @ vectors.T
 
-    def losses(
-        self, train_cross: np.ndarray, test: SufficientStatistics, factor: np.ndarray, alphas: np.ndarray
-    ) -> np.ndarray:
+    def losses(self, train_cross: np.ndarray, test: SufficientStatistics, factor: np.ndarray, alphas: np.ndarray) -> np.ndarray:
         """Mean squared validation error of every alpha and target, (alpha, target), float64.
 
         Parameters

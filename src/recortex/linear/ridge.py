@@ -133,9 +133,7 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
             self.solver_ = "primal" if X.shape[1] <= 0.8 * len(X) else "dual"
 
         shift_x = self._provisional_shift(X)
-        designs = build_designs(
-            X, shift_x, weight, folds, self.solver_, self.fit_intercept, self.scale_features
-        )
+        designs = build_designs(X, shift_x, weight, folds, self.solver_, self.fit_intercept, self.scale_features)
         coef = np.empty((targets.shape[1], X.shape[1]), dtype)
         offset = np.empty(targets.shape[1])
         self.best_alphas_ = np.empty(targets.shape[1])
@@ -193,9 +191,7 @@ def _checked_weight(sample_weight: ArrayLike | None, X: np.ndarray) -> np.ndarra
     return weight
 
 
-def _scores(
-    designs: Sequence[Design], atoms: Sequence[Sequence[SufficientStatistics]], alphas: np.ndarray
-) -> np.ndarray:
+def _scores(designs: Sequence[Design], atoms: Sequence[Sequence[SufficientStatistics]], alphas: np.ndarray) -> np.ndarray:
     """Negative mean squared error averaged over folds, (alpha, target)."""
     losses = [
         split.losses(parts, alphas)

@@ -129,9 +129,7 @@ class SufficientStatistics:
     def __sub__(self, other: SufficientStatistics) -> SufficientStatistics:
         """Take out the rows of `other`, which must be among the rows of `self`."""
         xx = None if other.xx is None else -other.xx
-        return self + replace(
-            other, n=-other.n, sum_x=-other.sum_x, sum_y=-other.sum_y, xx=xx, xy=-other.xy, yy=-other.yy
-        )
+        return self + replace(other, n=-other.n, sum_x=-other.sum_x, sum_y=-other.sum_y, xx=xx, xy=-other.xy, yy=-other.yy)
 
     @property
     def gram(self) -> np.ndarray:

@@ -69,9 +69,8 @@ def write_report(
         lead=_lead(sources, rows),
         contents=contents,
         parts=parts,
-        scores=[_score_row(row) for row in rows],
-        branched=len(branches) > 1,
-        units=", ".join(sorted({f"{row['n_unit']}s" for row in rows})) or "stimuli",
+        scores=_score_groups(rows),
+        units=" or ".join(sorted({counted(2, row["n_unit"])[2:] for row in rows})) or "stimuli",
         meanings=[(name, meaning) for name, meaning in MEANINGS.items() if name in used],
         sources=sources,
         data_figures=[figure for figure in figures if figure.section == "data"],
@@ -122,23 +121,48 @@ def _number(value: float, digits: int = 3) -> str:
     return f"{value:.{digits}f}"
 
 
+PLURALS = {"stimulus": "stimuli"}
+
+
+def counted(count: int, noun: str) -> str:
+    """A number and its noun.
+
+    >>> counted(2, "stimulus"), counted(1, "branch")
+    ('2 stimuli', '1 branch')
+    """
+    plural = PLURALS.get(noun, f"{noun}es" if noun.endswith("ch") else f"{noun}s")
+    return f"{count} {noun if count == 1 else plural}"
+
+
+def _score_groups(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of one stage and branch under one heading, which says what they share."""
+    groups: dict[tuple, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        shared = tuple(row[column] for column in ("branch", "stage", "n", "n_unit", "averaging", "split", "protocol"))
+        groups.setdefault(shared, []).append(row)
+    out = []
+    for (branch, stage, n, n_unit, averaging, split, protocol), members in groups.items():
+        words = [counted(n, n_unit), averaging, split, f"protocol {protocol}" if protocol else ""]
+        out.append(
+            {
+                "name": f"{stage} ({branch})" if branch else stage,
+                "about": ", ".join(word for word in words if word),
+                "rows": [_score_row(row) for row in members],
+            }
+        )
+    return out
+
+
 def _score_row(row: Mapping[str, Any]) -> dict[str, Any]:
     words = [row["metric"], row["summary"] if row["summary"] != "mean" else "", row["subset"], row["control"]]
-    interval = "" if math.isnan(row["low"]) else f"[{_number(row['low'])}, {_number(row['high'])}]"
     return {
-        "branch": row["branch"],
-        "group": row["branch"] == "group",
-        "stage": row["stage"],
         "score": " · ".join(word for word in words if word),
         "value": _number(row["value"]),
-        "interval": interval,
+        "interval": "–" if math.isnan(row["low"]) else f"{_number(row['low'])} to {_number(row['high'])}",
         "chance": _number(row["chance"]),
         "p": _number(row["p"], 4),
         "ceiling": _number(row["ceiling"]),
-        "n": f"{row['n']} {row['n_unit']}{'s' if row['n'] != 1 else ''}",
         "candidates": row["candidates"] or "–",
-        "split": row["split"],
-        "averaging": row["averaging"],
     }
 
 

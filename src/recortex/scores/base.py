@@ -98,6 +98,10 @@ class Scores(Stage):
 
     returns: ClassVar[dict[str, Array]] = {name: Array("score", dtype=kind, units="") for name, kind in _DTYPES.items()}
 
+    def expect(self) -> dict[str, int]:
+        """A handful of rows."""
+        return {"score": 10}
+
     def score(self) -> Sequence[Score]:
         """The scores."""
         raise TypeError(f"{type(self).__name__} has no scores")

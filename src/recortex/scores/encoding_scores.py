@@ -92,6 +92,7 @@ class EncodingScores(Scores):
                 n_unit="stimulus",
                 split=f"{self.encoder.split.describe()} [{fitted['split_hash']}]",
                 averaging=averaging(self.encoder.brain.run()),
+                protocol=f"null within {self.permute_within}" if self.permute_within else "",
             )
             for column, (name, value) in enumerate(zip(SUMMARIES, _summaries(correlation), strict=True))
         ]
@@ -114,7 +115,9 @@ class EncodingScores(Scores):
                 f"{self.encoder.features.type_name()} against chance",
                 f"Blue: held-out correlation of {len(real)} units. Grey: the same after the training pairs were permuted{inside} and "
                 f"everything was fitted again (one of {len(null)} times). The 95th percentile of the units is {value:.2f}; over "
-                f"the permuted fits it is {null.mean():.2f} on average and {np.percentile(null, 99):.2f} at their 99th percentile.",
+                f"the permuted fits it is {null.mean():.2f} on average and {np.percentile(null, 99):.2f} at their 99th percentile. Over "
+                "pooled folds a unit without signal lies a little below 0, because a training mean is high where the test mean is "
+                "low: compare with the grey, not with 0.",
                 histogram(real, "held-out correlation", "units", {"95th percentile": value}, permuted),
                 "encoding",
             )

@@ -133,7 +133,8 @@ class ImageScores(Scores):
         return [
             Figure(
                 "Seen and decoded",
-                f"{len(some)} of {len(order)} held-out trials, evenly from the best to the worst by pixel correlation r.",
+                f"{len(some)} of {len(order)} held-out trials, evenly from the best to the worst by pixel correlation r; "
+                "seen above, decoded below.",
                 picture_sheet([seen, made["picture"][some]], ["seen", "decoded"], names, notes),
                 "pictures",
             )

@@ -81,6 +81,10 @@ class Split(Node):
             raise InvalidInput(f"split by {self.by}: the trials have no such column{did_you_mean(self.by, trials)}")
         return np.asarray(trials[self.by]).astype(str)
 
+    def expected_folds(self) -> int | None:
+        """How many folds there will be, where that is known without the trials."""
+        return 1
+
     def describe(self) -> str:
         """A few words for a table of scores."""
         raise TypeError(f"{type(self).__name__} does not describe itself")

@@ -47,6 +47,10 @@ class KFold(Split):
             dealt.append(Fold(name, np.flatnonzero(~test), np.flatnonzero(test)))
         return dealt
 
+    def expected_folds(self) -> int | None:
+        """As many as asked for; leave-one-out depends on the trials."""
+        return self.folds
+
     def describe(self) -> str:
         """For the table of scores."""
         return f"{self.folds}-fold by {self.by}" if self.folds else f"leave one {self.by} out"
