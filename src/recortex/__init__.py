@@ -16,8 +16,8 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    if name.startswith("_"):
-        raise AttributeError(name)
+    if not name[:1].isupper():  # a submodule on its way in, not a stage: the catalog must not be loaded for it
+        raise AttributeError(f"module recortex has no attribute {name}")
     catalog = import_module("recortex.catalog")
     if name in catalog.STAGES:
         return catalog.find(name)

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import Ridge
 
-from recortex.linear import RidgeCV, held_out_predictions, permute_pairs
+from recortex.linear import RidgeCV, held_out_predictions
+from recortex.metrics import permute_pairs
 
 
 def test_each_row_is_predicted_by_the_model_that_did_not_see_it(problem) -> None:

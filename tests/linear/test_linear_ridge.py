@@ -200,7 +200,8 @@ def test_float32_stays_and_agrees(problem, solver) -> None:
     X, y = problem(200, 40, 30)
     narrow = RidgeCV(ALPHAS, solver=solver, store_cv_predictions=True).fit(X.astype("f4"), y.astype("f4"))
     wide = RidgeCV(ALPHAS, solver=solver).fit(X, y)
-    for value in (narrow.coef_, narrow.intercept_, narrow.cv_predictions_, narrow.predict(X.astype("f4"))):
+    assert narrow.intercept_.dtype == np.float64  # stored weights must apply to data with a large mean
+    for value in (narrow.coef_, narrow.cv_predictions_, narrow.predict(X.astype("f4"))):
         assert value.dtype == np.float32
     assert narrow.cv_scores_.dtype == wide.coef_.dtype == np.float64
     np.testing.assert_array_equal(narrow.best_alphas_, wide.best_alphas_)

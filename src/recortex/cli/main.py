@@ -96,9 +96,11 @@ def run(
         from recortex.cli.display import closing_table, watcher
         from recortex.pipeline.outputs import lay_out
         from recortex.pipeline.run import run as run_pipeline
+        from recortex.pipeline.sites import Site, load_site
 
+        place = load_site(site) if site else Site(workers=workers) if workers else None
         with watcher() as watching:
-            outcomes = run_pipeline(branches, watching, workers, site)
+            outcomes = run_pipeline(branches, watching, place)
         report = lay_out(outputs / name, entries, branches)
         closing_table(outcomes, report)
         failed = [outcome for outcome in outcomes if outcome.status == "failed"]

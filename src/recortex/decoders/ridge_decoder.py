@@ -9,7 +9,7 @@ from pydantic import Field
 
 from recortex.decoders.base import Decoder, check_units
 from recortex.features.pairs import Pairs
-from recortex.linear import CalibratedRidgeCV, held_out_predictions
+from recortex.linear import CalibratedRidgeCV, apply_weights, held_out_predictions
 from recortex.stage import Array
 
 ALPHAS = tuple(float(alpha) for alpha in np.logspace(-1, 7, 17))
@@ -32,7 +32,8 @@ class RidgeDecoder(Decoder):
     standardise : bool
         Whether units are scaled to unit variance, by training trials of each inner fold alone.
     calibration : "variance", "regression" or "none"
-        Give each feature the spread it has in training, or the least-squares one, or leave it shrunk.
+        Give each feature that is decoded at all (out-of-fold correlation beyond chance) the spread it has in training, or give
+        all the least-squares one, or leave them shrunk.
     """
 
     alphas: tuple[float, ...] = Field(default=ALPHAS, min_length=1)
@@ -72,4 +73,4 @@ class RidgeDecoder(Decoder):
         check_units(coef.shape[1], responses.shape[1], self.type_name())
         # calibration is affine, so the mean prediction is that of the mean weights
         weights = (coef * slope[:, None, :]).mean(axis=0)
-        return responses @ weights + (fitted["intercept"] * slope + fitted["offset"]).mean(axis=0)
+        return apply_weights(responses, weights.astype(coef.dtype), (fitted["intercept"] * slope + fitted["offset"]).mean(axis=0))

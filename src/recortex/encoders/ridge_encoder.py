@@ -9,7 +9,7 @@ from pydantic import Field
 
 from recortex.encoders.base import Encoder, check_width
 from recortex.features.pairs import Pairs
-from recortex.linear import RidgeCV, held_out_predictions
+from recortex.linear import RidgeCV, apply_weights, held_out_predictions
 from recortex.stage import Array
 
 ALPHAS = tuple(float(alpha) for alpha in np.logspace(-1, 7, 17))
@@ -60,4 +60,4 @@ class RidgeEncoder(Encoder):
         fitted = self.run()
         coef = fitted["coef"].mean(axis=0)
         check_width(len(coef), features.shape[1], self.type_name())
-        return features @ coef + fitted["intercept"].mean(axis=0)
+        return apply_weights(features, coef, fitted["intercept"].mean(axis=0))

@@ -1,4 +1,4 @@
-"""Predictions for rows a model has not seen, and the exchange of stimuli that a null distribution needs."""
+"""Predictions for rows a model has not seen, and a fitted line applied to new rows."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from recortex.errors import InvalidInput
 from recortex.linear.folds import CrossValidation, resolve_folds
 
-__all__ = ["HeldOutPredictions", "held_out_predictions", "permute_pairs"]
+__all__ = ["HeldOutPredictions", "apply_weights", "held_out_predictions"]
 
 
 class HeldOutPredictions(NamedTuple):
@@ -54,13 +55,13 @@ def held_out_predictions(
     Notes
     -----
     Without signal, correlations over pooled folds lie *below* zero, because a training mean is high where the
-    test mean is low. Compare with a permutation null of the same folds, see `permute_pairs`, not with zero.
+    test mean is low. Compare with a permutation null of the same folds, see `recortex.metrics.permute_pairs`, not with zero.
     """
     X, y = np.asarray(X), np.asarray(y)
     folds = resolve_folds(folds, X, y, groups)
     tested = np.concatenate([test for _, test in folds])
     if np.unique(tested).size != tested.size:
-        raise ValueError("A row is tested by more than one fold: its predictions cannot be pooled.")
+        raise InvalidInput("A row is tested by more than one fold: its predictions cannot be pooled.")
     estimators, predictions = [], []
     for train, test in folds:
         inner = {} if groups is None else {"groups": np.asarray(groups)[train]}
@@ -70,28 +71,21 @@ def held_out_predictions(
     return HeldOutPredictions(tested[order], np.concatenate(predictions)[order], estimators)
 
 
-def permute_pairs(groups: ArrayLike, rng: np.random.Generator) -> np.ndarray:
-    """Exchange stimuli between rows; the repeats of one stimulus move together.
-
-    Every group g gets the rows of a group pi(g), pi a random permutation of groups: the row with repetition
-    index k in g gets the row of pi(g) with index k modulo the number of its repeats. Fit with X[rows] and y
-    for the null of no relation between a stimulus and its response. Shuffling single rows instead would break
-    repeats apart, and the null would be too narrow.
+def apply_weights(X: np.ndarray, coef: np.ndarray, intercept: np.ndarray) -> np.ndarray:
+    """Predictions of stored weights, safe where features have a large mean.
 
     Parameters
     ----------
-    groups : array, (row,)
-    rng : numpy Generator
+    X : array, (row, feature)
+    coef : array, (feature, target)
+    intercept : array, (target,), float64
 
     Returns
     -------
-    rows : int array, (row,)
-        With equal repeat counts a permutation of the rows.
+    array, (row, target)
+        X @ coef + intercept, computed about the mean of X: raw BOLD has a mean of 1e4, and in float32 its product with the weights
+        would cancel against the intercept. The mean decides rounding only.
     """
-    _, group, counts = np.unique(np.asarray(groups), return_inverse=True, return_counts=True)
-    by_group = np.argsort(group, kind="stable")
-    first = np.cumsum(counts) - counts
-    repetition = np.empty(len(group), np.intp)
-    repetition[by_group] = np.arange(len(group)) - first[group[by_group]]
-    partner = rng.permutation(len(counts))[group]
-    return by_group[first[partner] + repetition % counts[partner]]
+    centre = X.mean(axis=0, dtype=np.float64)
+    offset = np.asarray(intercept, np.float64) + np.einsum("f,ft->t", centre, coef)
+    return (X - centre).astype(coef.dtype) @ coef + offset.astype(coef.dtype)

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
+from recortex.errors import InvalidInput
 from recortex.linear.design import Design, build_designs
 from recortex.linear.folds import CrossValidation, resolve_folds
 from recortex.linear.statistics import SufficientStatistics
@@ -156,7 +157,7 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
         flat = y.ndim == 1
         # einsum widens coef in a small buffer; `@` would copy all of it to float64.
-        intercept = (offset - np.einsum("tf,f->t", coef, shift_x)).astype(dtype)
+        intercept = offset - np.einsum("tf,f->t", coef, shift_x)
         self.coef_ = coef[0] if flat else coef
         self.intercept_ = intercept[0] if flat else intercept
         self._shift_x = shift_x
@@ -174,11 +175,11 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
     def _checked_alphas(self) -> np.ndarray:
         alphas = np.atleast_1d(np.asarray(self.alphas, np.float64))
         if alphas.ndim != 1 or not alphas.size:
-            raise ValueError(f"alphas must be a non-empty sequence of numbers, got {self.alphas!r}.")
+            raise InvalidInput(f"alphas must be a non-empty sequence of numbers, got {self.alphas!r}.")
         if not (np.isfinite(alphas).all() and (alphas >= 0).all()):
-            raise ValueError(f"alphas must be finite and >= 0, got {self.alphas!r}.")
+            raise InvalidInput(f"alphas must be finite and >= 0, got {self.alphas!r}.")
         if self.solver not in ("auto", "primal", "dual"):
-            raise ValueError(f"solver must be 'auto', 'primal' or 'dual', got {self.solver!r}.")
+            raise InvalidInput(f"solver must be 'auto', 'primal' or 'dual', got {self.solver!r}.")
         return alphas
 
 
@@ -187,7 +188,7 @@ def _checked_weight(sample_weight: ArrayLike | None, X: np.ndarray) -> np.ndarra
         return None
     weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     if not weight.any():
-        raise ValueError("sample_weight is zero everywhere.")
+        raise InvalidInput("sample_weight is zero everywhere.")
     return weight
 
 

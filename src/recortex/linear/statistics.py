@@ -17,6 +17,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
+from recortex.errors import InvalidInput
+
 __all__ = ["SufficientStatistics"]
 
 _ROWS_AT_ONCE = 1024
@@ -135,7 +137,7 @@ class SufficientStatistics:
     def gram(self) -> np.ndarray:
         """`xx`, (feature, feature), where it is kept."""
         if self.xx is None:
-            raise ValueError("These statistics are a tile of targets and have no Gram matrix.")
+            raise InvalidInput("These statistics are a tile of targets and have no Gram matrix.")
         return self.xx
 
     @property

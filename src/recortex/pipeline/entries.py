@@ -41,6 +41,12 @@ class Entry:
 Entries = dict[str, Entry]
 
 
+def shipped() -> Path:
+    """The folder of pipelines that come with recortex, in an installed package or a checkout."""
+    inside = Path(__file__).parent.parent / "pipelines"
+    return inside if inside.is_dir() else Path(__file__).parents[3] / "pipelines"
+
+
 def pipeline_file(name: str | Path) -> Path:
     """The file of a pipeline: a path, or the name of one that comes with recortex.
 
@@ -54,12 +60,10 @@ def pipeline_file(name: str | Path) -> Path:
         return path
     if path.exists():
         raise InvalidInput(f"{path} is a folder, not a pipeline file")
-    shipped = Path(__file__).parent.parent / "pipelines"
-    shipped = shipped if shipped.is_dir() else Path(__file__).parents[3] / "pipelines"
-    for candidate in (shipped / path.name, shipped / f"{path.name}.yaml"):
+    for candidate in (shipped() / path.name, shipped() / f"{path.name}.yaml"):
         if candidate.is_file() and str(path) in (candidate.name, candidate.stem, f"pipelines/{candidate.name}"):
             return candidate
-    known = sorted(file.stem for file in shipped.glob("*.yaml"))
+    known = sorted(file.stem for file in shipped().glob("*.yaml"))
     raise InvalidInput(f"there is no pipeline file {name}{did_you_mean(path.stem, known)}")
 
 

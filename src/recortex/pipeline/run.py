@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from typing import Any
 
 from recortex import parts, store
 from recortex.errors import RecortexError
+from recortex.pipeline.sites import Site
 from recortex.progress import listen
 from recortex.stage import Node, Stage, walk
 
@@ -100,7 +100,7 @@ def tasks(branches: Branches) -> dict[str, Task]:
     return found
 
 
-def run(branches: Branches, watcher: Watcher | None = None, workers: int = 0, address: str = "") -> list[Outcome]:
+def run(branches: Branches, watcher: Watcher | None = None, site: Site | None = None) -> list[Outcome]:
     """Run every stage of a pipeline that has no result yet.
 
     Parameters
@@ -109,10 +109,8 @@ def run(branches: Branches, watcher: Watcher | None = None, workers: int = 0, ad
         Nodes by entry name, for each branch.
     watcher : Watcher, optional
         Hears of progress.
-    workers : int
-        0 runs here; otherwise as many local Dask workers, one stage at a time each.
-    address : str
-        A Dask scheduler to use instead.
+    site : Site, optional
+        The Dask cluster to run on; without one it runs in this process.
 
     Returns
     -------
@@ -121,7 +119,7 @@ def run(branches: Branches, watcher: Watcher | None = None, workers: int = 0, ad
     """
     todo = tasks(branches)
     watcher = watcher or Watcher()
-    ended = _on_dask(todo, watcher, workers, address) if workers or address else _here(todo, watcher)
+    ended = _on_dask(todo, watcher, site) if site else _here(todo, watcher)
     outcomes: dict[str, Outcome] = {}
     for number, outcome in enumerate(ended, 1):
         outcomes[outcome.task.key] = outcome
@@ -168,30 +166,27 @@ def _make(stage: Stage, root: Path) -> tuple[str, float, int]:
         return "ok" if found is None else "cached", seconds, result.path.stat().st_size
 
 
-def _on_dask(todo: dict[str, Task], watcher: Watcher, workers: int, address: str) -> Iterator[Outcome]:
-    from distributed import Client, LocalCluster, as_completed
+def _on_dask(todo: dict[str, Task], watcher: Watcher, site: Site) -> Iterator[Outcome]:
+    from distributed import as_completed
 
-    threads = max(1, (os.cpu_count() or 1) // max(workers, 1))
-    limits = {name: str(threads) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
-    cluster = None
-    if not address:
-        cluster = LocalCluster(
-            n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50, env=limits
-        )
-    try:
-        with Client(address or cluster) as client:
-            root = store.current().root
-            futures: dict[str, Any] = {}
-            for number, task in enumerate(todo.values(), 1):
-                watcher.begins(task, number, len(todo))
-                needs = [futures[key] for key in task.needs]
-                futures[task.key] = client.submit(on_worker, task.stage, task.name, root, needs, key=f"recortex-{task.key}")
-            by_future = {futures[key].key: task for key, task in todo.items()}
-            for future in as_completed(futures.values()):
-                yield _told(by_future[future.key], future)
-    finally:
-        if cluster is not None:
-            cluster.close()
+    with site.client() as client:
+        root = store.current().root
+        futures: dict[str, Any] = {}
+        for number, task in enumerate(todo.values(), 1):
+            watcher.begins(task, number, len(todo))
+            type_name = task.stage.type_name()
+            futures[task.key] = client.submit(
+                on_worker,
+                task.stage,
+                task.name,
+                root,
+                [futures[key] for key in task.needs],
+                key=f"recortex-{task.key}",
+                resources=site.resources.get(type_name),
+            )
+        by_future = {futures[key].key: task for key, task in todo.items()}
+        for future in as_completed(futures.values()):
+            yield _told(by_future[future.key], future)
 
 
 @dataclass(frozen=True)
