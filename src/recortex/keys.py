@@ -11,6 +11,9 @@ import hashlib
 import json
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -20,6 +23,7 @@ import numpy as np
 from recortex import store
 from recortex.errors import InvalidInput
 
+_settled: ContextVar[dict[Path, str] | None] = ContextVar("settled", default=None)
 LENGTH = 32  # hex digits: 128 bits
 RACY_S = 2.0  # a file changed this recently may change again within one tick of its clock
 
@@ -66,6 +70,26 @@ def content(path: Path) -> str:
     InvalidInput
         There is no such file or folder, or it cannot be read.
     """
+    settled = _settled.get()
+    if settled is not None and path in settled:
+        return settled[path]
+    found = _content(path)
+    if settled is not None:
+        settled[path] = found
+    return found
+
+
+@contextmanager
+def settled() -> Iterator[None]:
+    """Take files and folders as they were at first sight, inside a with block: a folder of ten thousand pictures is walked once."""
+    mark = _settled.set({})
+    try:
+        yield
+    finally:
+        _settled.reset(mark)
+
+
+def _content(path: Path) -> str:
     if path.is_dir():
         files = sorted(file for file in path.rglob("*") if file.is_file() and not _hidden(file.relative_to(path)))
         return digest([[file.relative_to(path).as_posix(), content(file)] for file in files])

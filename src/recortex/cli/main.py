@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -56,10 +58,13 @@ def _failed(error: Exception) -> int:
     return 1
 
 
-def _store(folder: Path | None) -> Any:
-    from recortex import store
+@contextmanager
+def _store(folder: Path | None) -> Iterator[Any]:
+    """The cache of a command; what local files hold is settled when they are first looked at."""
+    from recortex import keys, store
 
-    return store.use(store.Store(folder.absolute()) if folder else store.current())
+    with store.use(store.Store(folder.absolute()) if folder else store.current()) as here, keys.settled():
+        yield here
 
 
 def _load(pipeline: str, sets: list[str] | None, overlays: list[Path] | None, each: list[str] | None) -> tuple[str, dict, dict]:

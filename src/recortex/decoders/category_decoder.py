@@ -81,8 +81,10 @@ class CategoryDecoder(Stage):
             first = fold.test[~scored[fold.test]]
             predicted[first] = model.predict(scaler.transform(responses[first])) if len(first) else predicted[first]
             scored[fold.test] = True
-            for name, value in zip(fitted, (model.coef_, model.intercept_, scaler.mean_, scaler.scale_), strict=True):
-                fitted[name].append(np.atleast_1d(value))
+            # two labels share one boundary, which some classifiers give without an axis of its own
+            arrays = (np.atleast_2d(model.coef_), np.atleast_1d(model.intercept_), scaler.mean_, scaler.scale_)
+            for name, value in zip(fitted, arrays, strict=True):
+                fitted[name].append(value)
         table = held_out_table(folds, trials)
         return (
             table

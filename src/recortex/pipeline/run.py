@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from recortex import parts, store
+from recortex import keys, parts, store
 from recortex.errors import RecortexError
 from recortex.pipeline.sites import Site
 from recortex.progress import listen
@@ -204,10 +204,10 @@ def on_worker(stage: Stage, name: str, root: Path, needs: Sequence[Any]) -> tupl
         if isinstance(need, Failure):
             return Failure(need.name, "skipped", f"needs {need.name}, which failed")
     try:
-        with store.use(store.Store(root)):
+        with store.use(store.Store(root)), keys.settled():
             if stage.cached() is None:
                 _parts_on_workers(stage, root)
-        return _make(stage, root)
+            return _make(stage, root)
     except Exception as error:
         return Failure(name, "failed", _message(error))
 

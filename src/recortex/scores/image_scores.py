@@ -76,7 +76,7 @@ class ImageScores(Scores):
             raise InvalidInput("identification needs at least two tested stimuli; hold out more")
         rows = rows_of(tested, shown["stimulus"], "decoded stimuli", "the pictures")
         candidates = on_grid(shown["picture"][rows], made.shape("picture")[1:])
-        category = shown["category"][rows] if "category" in shown else None
+        category = shown["category"][rows] if "category" in shown else _labels(decoder, tested)
         measured = compare(made["picture"], candidates, truth, category)
         null = self._null(decoder, candidates, truth, category)
 
@@ -186,6 +186,16 @@ def compare(pictures: np.ndarray, candidates: np.ndarray, truth: np.ndarray, cat
         values["two_way_identification", "within_category"] = within.two_way_identification()
     values["top1_retrieval", ""] = forward.top1_retrieval()
     return values
+
+
+def _labels(decoder: DecodedFeatures, tested: np.ndarray) -> np.ndarray | None:
+    """The trial table's category of each tested stimulus; None where it has none, or more than one for a stimulus."""
+    trials = decoder.responses().trial_table()
+    if "category" not in trials:
+        return None
+    pairs = {(str(name), str(label)) for name, label in zip(trials["stimulus"], trials["category"], strict=True)}
+    by_name = dict(pairs)
+    return np.array([by_name[str(name)] for name in tested]) if len(by_name) == len(pairs) else None
 
 
 def _candidates(metric: str, subset: str, tested: np.ndarray, category: np.ndarray | None) -> int:

@@ -1,0 +1,123 @@
+"""What every class of the catalog is by default, and what it computes on a tiny example; `python -m tests.golden` writes it anew.
+
+A default that moves, or a result that moves, would give old keys to new results. So each needs a new `version` of its class.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from recortex import catalog, store
+from recortex.stage import NOT_IN_KEY, Node, Stage
+from tests.laws import planted, recording
+
+FILE = Path(__file__).with_name("golden.json")
+NEEDS_FILES = {
+    "Digits69": "a published file that is not part of the project",
+    "Digits69Pictures": "a published file that is not part of the project",
+    "TorchvisionNet": "published weights; its features are held to human recordings in tests/features",
+}
+
+
+def versions(cls: type[Node]) -> list[int]:
+    """Versions of a class and its bases, nearest first."""
+    return [vars(base)["version"] for base in cls.__mro__ if "version" in vars(base)]
+
+
+def defaults(cls: type[Node]) -> dict[str, str]:
+    """Every field that counts in the key, with its default."""
+    return {
+        name: "required" if field.is_required() else repr(field.get_default(call_default_factory=True))
+        for name, field in cls.model_fields.items()
+        if NOT_IN_KEY not in field.metadata
+    }
+
+
+def examples(folder: Path) -> dict[str, Callable[[], Stage]]:
+    """A tiny instance of every stage that needs nothing but the project."""
+
+    def of(name: str, **fields: Any) -> Any:
+        return catalog.find(name)(**fields)
+
+    brain, stimuli = recording(folder, *planted(stimuli=16, units=4))
+    (folder / "captions.csv").write_text('stimulus,caption\nsix,"a six, slanted"\nsix,a digit\nnine,a nine\n')
+    (folder / "pictures").mkdir()
+    from PIL import Image
+
+    for number in range(3):
+        Image.fromarray(np.arange(192, dtype=np.uint8).reshape(8, 8, 3) + 20 * number).save(folder / f"pictures/{number}.png")
+    digits = of("HandwrittenDigits", count=40)
+    units = of("PlantedUnits", stimuli=digits, units=5)
+    pixels = of("Pixels", stimuli=stimuli)
+    decoder = of("RidgeDecoder", brain=brain, features=pixels)
+    encoder = of("RidgeEncoder", brain=brain, features=pixels)
+    fixed = of("RidgeDecoder", brain=brain, features=pixels, split=of("FixedSplit"))
+    _, _, table = planted(stimuli=16, units=4)
+    test = table["split"] == "test"
+    new, _ = recording(
+        folder / "new", planted(stimuli=16, units=4)[0][test], planted(stimuli=16)[1], {k: v[test] for k, v in table.items()}
+    )
+    pictures = of("PixelPictures", decoder=of("RidgeDecoder", brain=units, features=of("Pixels", stimuli=digits)))
+    category = of("CategoryDecoder", brain=brain)
+    made = [
+        brain,
+        stimuli,
+        of("PictureFolder", path=folder / "pictures"),
+        of("CaptionTable", path=folder / "captions.csv"),
+        digits,
+        units,
+        pixels,
+        of("GaborEnergy", stimuli=digits, frequencies=(1, 2), orientations=4, size=8),
+        of("PlantedFeatures", brain=units),
+        encoder,
+        of("Predict", encoder=encoder, features=pixels),
+        decoder,
+        category,
+        of("Decode", decoder=fixed, brain=new),
+        pictures,
+        of("NearestPicture", decoder=decoder, stimuli=stimuli),
+        of("EncodingScores", encoder=encoder, permutations=2, resamples=20),
+        of("ImageScores", pictures=pictures, stimuli=digits, permutations=2, resamples=20),
+        of("CategoryScores", decoder=category),
+    ]
+    return {stage.type_name(): stage for stage in made}
+
+
+def digest(stage: Stage) -> dict[str, Any]:
+    """Names and shapes of a result, and its numbers condensed so that another machine's rounding does not show."""
+    result = stage.run()
+    out: dict[str, Any] = {}
+    for name in result:
+        values = result[name]
+        if values.dtype.kind in "fiub":
+            flat = values[np.isfinite(values)].astype(np.float64).ravel()
+            # the second moment with a ramp: a transposed or permuted array differs
+            ramp = np.linspace(1, 2, len(flat))
+            out[name] = (
+                [list(values.shape), float(flat.mean()), float((flat * ramp).mean())] if len(flat) else [list(values.shape)]
+            )
+        elif name not in ("split", "split_hash"):
+            out[name] = [list(values.shape), "|".join(values.ravel()[:6].tolist())]
+    return out
+
+
+def current() -> dict[str, Any]:
+    """The golden file as the code is now."""
+    with tempfile.TemporaryDirectory() as name, store.use(store.Store(Path(name) / "cache")):
+        made = {kind: digest(stage) for kind, stage in examples(Path(name) / "files").items()}
+    out = {}
+    for name in catalog.STAGES:
+        cls = catalog.find(name)
+        out[name] = {"versions": versions(cls), "defaults": defaults(cls), "digest": made.get(name)}
+    return out
+
+
+if __name__ == "__main__":
+    FILE.write_text(json.dumps(current(), indent=1, sort_keys=True) + "\n")
+    print(f"wrote {FILE}")

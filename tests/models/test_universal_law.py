@@ -1,0 +1,91 @@
+"""No fit sees test data: held over every stage that fits, and shown to fail for one that cheats."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from recortex import catalog
+from recortex.decoders.base import Decoder
+from recortex.decoders.category_decoder import CategoryDecoder
+from recortex.decoders.ridge_decoder import RidgeDecoder
+from recortex.encoders.base import Encoder
+from recortex.encoders.ridge_encoder import RidgeEncoder
+from recortex.features.pairs import Pairs
+from recortex.features.pixels import Pixels
+from recortex.splits.fixed import FixedSplit, HoldOut
+from recortex.splits.k_fold import KFold
+from tests.laws import check_universal_law
+
+SPLITS = [KFold(by="stimulus", folds=4), FixedSplit(), HoldOut(test=0.25)]
+ALPHAS = (0.1, 10.0, 1000.0)
+RIDGE = ("coef", "intercept", "best_alpha")
+FITS = {
+    "RidgeEncoder": (
+        lambda brain, stimuli, **more: RidgeEncoder(brain=brain, features=Pixels(stimuli=stimuli), alphas=ALPHAS, **more),
+        RIDGE,
+    ),
+    "RidgeDecoder": (
+        lambda brain, stimuli, **more: RidgeDecoder(brain=brain, features=Pixels(stimuli=stimuli), alphas=ALPHAS, **more),
+        (*RIDGE, "slope", "offset"),
+    ),
+    "CategoryDecoder": (
+        lambda brain, stimuli, **more: CategoryDecoder(brain=brain, **more),
+        ("coef", "intercept", "mean", "scale"),
+    ),
+}
+
+
+@pytest.mark.parametrize("split", SPLITS, ids=lambda split: split.type_name())
+@pytest.mark.parametrize("name", FITS)
+def test_noise_in_place_of_test_trials_changes_no_fitted_array(tmp_path, name, split):
+    make, fitted = FITS[name]
+    check_universal_law(tmp_path, lambda brain, stimuli: make(brain, stimuli, split=split), fitted)
+
+
+@pytest.mark.parametrize("name", ["RidgeEncoder", "RidgeDecoder"])
+@pytest.mark.parametrize("standardise", [False, True])
+def test_it_holds_with_and_without_scaling(tmp_path, name, standardise):
+    make, fitted = FITS[name]
+    check_universal_law(tmp_path, lambda brain, stimuli: make(brain, stimuli, standardise=standardise), fitted)
+
+
+@pytest.mark.parametrize("calibration", ["variance", "regression", "none"])
+def test_it_holds_for_every_calibration(tmp_path, calibration):
+    make, fitted = FITS["RidgeDecoder"]
+    check_universal_law(tmp_path, lambda brain, stimuli: make(brain, stimuli, calibration=calibration), fitted)
+
+
+@pytest.mark.parametrize("classifier", ["logistic", "svm", "ridge", "lda"])
+def test_it_holds_for_every_classifier(tmp_path, classifier):
+    make, fitted = FITS["CategoryDecoder"]
+    check_universal_law(tmp_path, lambda brain, stimuli: make(brain, stimuli, classifier=classifier), fitted)
+
+
+class ScaledOnAllRows(RidgeDecoder):
+    """A decoder that makes the field's favourite mistake: it scales responses by all trials before it splits them."""
+
+    def fit_folds(self, pairs: Pairs) -> tuple[np.ndarray, dict[str, Any]]:
+        """Scale first, then fit as the honest one does."""
+        from dataclasses import replace
+
+        scaled = (pairs.responses - pairs.responses.mean(axis=0)) / pairs.responses.std(axis=0)
+        return super().fit_folds(replace(pairs, responses=scaled))
+
+
+def test_it_fails_for_a_scaler_fitted_on_all_rows(tmp_path):
+    with pytest.raises(AssertionError, match="has seen its test trials"):
+        check_universal_law(
+            tmp_path, lambda brain, stimuli: ScaledOnAllRows(brain=brain, features=Pixels(stimuli=stimuli), alphas=ALPHAS), RIDGE
+        )
+
+
+def test_every_stage_of_the_catalog_that_fits_is_held_to_it():
+    fits = {
+        name
+        for name in catalog.STAGES
+        if issubclass(cls := catalog.find(name), Encoder | Decoder) or "fold" in getattr(cls, "returns", {})
+    }
+    assert fits == set(FITS)

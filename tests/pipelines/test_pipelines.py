@@ -1,0 +1,99 @@
+"""Every pipeline that ships is planned; the two that can run here are run, and reach what they promise."""
+
+from __future__ import annotations
+
+import csv
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from recortex import store
+from recortex.pipeline import build, entries
+from recortex.pipeline.outputs import lay_out
+from recortex.pipeline.plan import make_plan
+from recortex.pipeline.run import run
+
+ROOT = Path(__file__).parents[2]
+PIPELINES = sorted((ROOT / "pipelines").glob("*.yaml"))
+
+
+def load(name: str, *sets: str):
+    base = entries.read(ROOT / "pipelines" / f"{name}.yaml")
+    for assignment in sets:
+        base = entries.override(base, assignment)
+    return {"": base}, {"": build.build(base)}
+
+
+def finish(tmp_path: Path, name: str, *sets: str):
+    one, branches = load(name, *sets)
+    outcomes = run(branches)
+    assert {outcome.status for outcome in outcomes} == {"ok"}, [outcome.message for outcome in outcomes]
+    report = lay_out(tmp_path / name, one, branches)
+    with open(tmp_path / name / "scores.csv", newline="") as handle:
+        rows = list(csv.DictReader(handle))
+    assert {outcome.status for outcome in run(branches)} == {"cached"}
+    return branches[""], {(row["stage"], row["metric"], row["summary"], row["subset"]): row for row in rows}, report
+
+
+@pytest.mark.parametrize("path", PIPELINES, ids=lambda path: path.stem)
+def test_every_pipeline_is_planned_without_computing(path):
+    _, branches = load(path.stem)
+    plan = make_plan(branches)
+    assert {item.state for item in plan.items} <= {"to do", "missing"}
+    assert plan.sources
+    assert not (store.current().root / "results").exists()
+
+
+def test_first_light_encodes_what_was_planted_and_shows_what_was_seen(tmp_path):
+    nodes, scores, report = finish(tmp_path, "first_light", "encoding.permutations=5", "picture_scores.permutations=2")
+    own, oracle = (float(scores[stage, "unit_correlation", "mean", ""]["value"]) for stage in ("encoding", "oracle_encoding"))
+    assert own >= 0.9 * oracle
+    assert float(scores["picture_scores", "two_way_identification", "mean", ""]["value"]) >= 0.9
+    # the oracle itself comes near the planted ceiling: explainable variance of the mean of two presentations
+    share = nodes["brain"].run()["explainable"]
+    ceiling = np.sqrt(share / (share + (1 - share) / 2))
+    assert oracle >= 0.85 * ceiling.mean()
+    page = report.read_text()
+    assert page.count("<img") > 32
+    assert not re.findall(r'(?:src|href)="(?!data:|#|https://archive.ics.uci.edu)[^"]*"', page), "the report must stand alone"
+
+
+def test_digits69_decodes_the_digit_within_its_class(tmp_path, shared):
+    nodes, scores, report = finish(
+        tmp_path,
+        "digits69",
+        "tenfold.permutations=10",
+        "fixed.permutations=10",
+        "encoding.permutations=20",
+        "encoding_beyond_digit.permutations=10",
+    )
+    assert float(scores["tenfold", "two_way_identification", "mean", "within_category"]["value"]) >= 0.76
+    assert float(scores["tenfold", "two_way_identification", "mean", ""]["value"]) >= 0.86
+    assert ("fixed", "two_way_identification", "mean", "") in scores
+    encoding = scores["encoding", "unit_correlation", "p95", ""]
+    assert float(encoding["value"]) >= 0.42
+    assert float(encoding["value"]) > np.percentile(nodes["encoding"].run()["null"][:, 2], 99)
+    assert float(encoding["value"]) > np.percentile(nodes["encoding_beyond_digit"].run()["null"][:, 2], 99)
+    assert "research use" in report.read_text()
+
+
+def test_workers_give_the_arrays_of_one_process(tmp_path):
+    from recortex.pipeline.sites import Site
+
+    small = ("digits.count=60", "brain.units=40", "encoding.permutations=2", "picture_scores.permutations=2")
+    _, branches = load("first_light", *small)
+    results = {}
+    for name, site in (("here", None), ("workers", Site(workers=2))):
+        with store.use(store.Store(tmp_path / name)):
+            outcomes = run(branches, site=site)
+            assert {outcome.status for outcome in outcomes} == {"ok"}, [outcome.message for outcome in outcomes]
+            results[name] = {entry: node.run() for entry, node in branches[""].items() if hasattr(node, "run")}
+    for entry, here in results["here"].items():
+        for array in here:
+            mine, theirs = here[array], results["workers"][entry][array]
+            if mine.dtype.kind == "f":
+                np.testing.assert_allclose(theirs, mine, rtol=1e-4, atol=1e-5, err_msg=f"{entry}.{array}")
+            else:
+                assert np.array_equal(theirs, mine), f"{entry}.{array}"
