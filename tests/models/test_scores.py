@@ -19,7 +19,10 @@ from recortex.scores.image_scores import ImageScores, compare
 from recortex.splits.k_fold import KFold
 from tests.laws import planted, recording
 
-DESIGN = "branch stage metric summary control subset protocol value low high p chance ceiling n n_unit candidates unit split averaging audit"
+DESIGN = (
+    "branch stage metric summary control subset protocol value low high p chance ceiling "
+    "n n_unit candidates unit split averaging audit"
+)
 
 
 def test_the_columns_are_those_of_the_design():

@@ -9,7 +9,6 @@ from pydantic import Field
 
 from recortex.decoders.base import Decoder, check_units
 from recortex.features.pairs import Pairs
-from recortex.linear import CalibratedRidgeCV, apply_weights, held_out_predictions
 from recortex.stage import Array
 
 ALPHAS = tuple(float(alpha) for alpha in np.logspace(-1, 7, 17))
@@ -51,6 +50,8 @@ class RidgeDecoder(Decoder):
 
     def fit_folds(self, pairs: Pairs) -> tuple[np.ndarray, dict[str, Any]]:
         """A fresh CalibratedRidgeCV a fold."""
+        from recortex.linear import CalibratedRidgeCV, held_out_predictions
+
         _, decoded, fits = held_out_predictions(
             lambda: CalibratedRidgeCV(self.alphas, cv=self.cv, scale_features=self.standardise, calibration=self.calibration),
             pairs.responses,
@@ -68,6 +69,8 @@ class RidgeDecoder(Decoder):
 
     def apply(self, responses: np.ndarray) -> np.ndarray:
         """The mean of the folds' calibrated predictions."""
+        from recortex.linear import apply_weights
+
         fitted = self.run()
         coef, slope = fitted["coef"], fitted["slope"]
         check_units(coef.shape[1], responses.shape[1], self.type_name())

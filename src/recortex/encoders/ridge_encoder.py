@@ -9,7 +9,6 @@ from pydantic import Field
 
 from recortex.encoders.base import Encoder, check_width
 from recortex.features.pairs import Pairs
-from recortex.linear import RidgeCV, apply_weights, held_out_predictions
 from recortex.stage import Array
 
 ALPHAS = tuple(float(alpha) for alpha in np.logspace(-1, 7, 17))
@@ -42,6 +41,8 @@ class RidgeEncoder(Encoder):
 
     def fit_folds(self, pairs: Pairs) -> tuple[np.ndarray, dict[str, Any]]:
         """A fresh RidgeCV a fold."""
+        from recortex.linear import RidgeCV, held_out_predictions
+
         _, prediction, fits = held_out_predictions(
             lambda: RidgeCV(self.alphas, cv=self.cv, scale_features=self.standardise),
             pairs.features,
@@ -57,6 +58,8 @@ class RidgeEncoder(Encoder):
 
     def apply(self, features: np.ndarray) -> np.ndarray:
         """The mean of the folds' predictions, which is the prediction of their mean weights."""
+        from recortex.linear import apply_weights
+
         fitted = self.run()
         coef = fitted["coef"].mean(axis=0)
         check_width(len(coef), features.shape[1], self.type_name())
