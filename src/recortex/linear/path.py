@@ -17,6 +17,7 @@ import numpy as np
 from scipy.linalg.lapack import dpstrf
 
 from recortex.linear.statistics import SufficientStatistics
+from recortex.linear.threads import threads_for_eigh
 
 __all__ = ["RidgePath"]
 
@@ -42,7 +43,8 @@ class RidgePath:
     @classmethod
     def from_gram(cls, gram: np.ndarray) -> RidgePath:
         """Decompose a (feature, feature) Gram matrix."""
-        eigenvalues, vectors = np.linalg.eigh(gram)
+        with threads_for_eigh(len(gram)):
+            eigenvalues, vectors = np.linalg.eigh(gram)
         real = eigenvalues > len(gram) * np.finfo(np.float64).eps * max(eigenvalues.max(initial=0.0), 0.0)
         return cls(eigenvalues[real], vectors[:, real])
 

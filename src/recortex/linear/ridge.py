@@ -13,6 +13,7 @@ from recortex.errors import InvalidInput
 from recortex.linear.design import Design, build_designs
 from recortex.linear.folds import CrossValidation, resolve_folds
 from recortex.linear.statistics import SufficientStatistics
+from recortex.linear.threads import threads_for_fit
 
 __all__ = ["RidgeCV"]
 
@@ -134,26 +135,27 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
             self.solver_ = "primal" if X.shape[1] <= 0.8 * len(X) else "dual"
 
         shift_x = self._provisional_shift(X)
-        designs = build_designs(X, shift_x, weight, folds, self.solver_, self.fit_intercept, self.scale_features)
-        coef = np.empty((targets.shape[1], X.shape[1]), dtype)
-        offset = np.empty(targets.shape[1])
-        self.best_alphas_ = np.empty(targets.shape[1])
-        self.cv_scores_ = np.empty((len(alphas), targets.shape[1]))
-        stored = np.empty(targets.shape, dtype) if self.store_cv_predictions else None
-        for tile in _tiles(targets.shape[1], designs, dtype.itemsize):
-            y_tile = targets[:, tile]
-            shift_y = self._provisional_shift(y_tile)
-            atoms = [design.statistics(y_tile, shift_y) for design in designs]
-            scores = _scores(designs, atoms, alphas)
-            best = _largest_of_best(alphas, scores)
-            self.cv_scores_[:, tile], self.best_alphas_[tile] = scores, best
-            if stored is not None or observe is not None:
-                predictions = _out_of_fold(designs, atoms, best, y_tile.shape, dtype)
-                if stored is not None:
-                    stored[:, tile] = predictions
-                if observe is not None:
-                    observe(y_tile, predictions, weight)
-            coef[tile], offset[tile] = designs[-1].solve(X, atoms[-1], best)
+        with threads_for_fit(*X.shape, targets.shape[1]):
+            designs = build_designs(X, shift_x, weight, folds, self.solver_, self.fit_intercept, self.scale_features)
+            coef = np.empty((targets.shape[1], X.shape[1]), dtype)
+            offset = np.empty(targets.shape[1])
+            self.best_alphas_ = np.empty(targets.shape[1])
+            self.cv_scores_ = np.empty((len(alphas), targets.shape[1]))
+            stored = np.empty(targets.shape, dtype) if self.store_cv_predictions else None
+            for tile in _tiles(targets.shape[1], designs, dtype.itemsize):
+                y_tile = targets[:, tile]
+                shift_y = self._provisional_shift(y_tile)
+                atoms = [design.statistics(y_tile, shift_y) for design in designs]
+                scores = _scores(designs, atoms, alphas)
+                best = _largest_of_best(alphas, scores)
+                self.cv_scores_[:, tile], self.best_alphas_[tile] = scores, best
+                if stored is not None or observe is not None:
+                    predictions = _out_of_fold(designs, atoms, best, y_tile.shape, dtype)
+                    if stored is not None:
+                        stored[:, tile] = predictions
+                    if observe is not None:
+                        observe(y_tile, predictions, weight)
+                coef[tile], offset[tile] = designs[-1].solve(X, atoms[-1], best)
 
         flat = y.ndim == 1
         # einsum widens coef in a small buffer; `@` would copy all of it to float64.

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from recortex.linear.threads import threads_for_eigh
+
 __all__ = ["RowSpace"]
 
 _FEATURES_AT_ONCE = 4096
@@ -45,7 +47,8 @@ class RowSpace:
         for _, block in _blocks(X, shift, scale):
             wide = block.astype(np.float64, copy=False)
             kernel += wide @ wide.T
-        squares, vectors = np.linalg.eigh(kernel)
+        with threads_for_eigh(n_rows):
+            squares, vectors = np.linalg.eigh(kernel)
         # Directions below the rounding of the kernel are noise; dividing by their s would amplify it.
         real = squares > n_rows * np.finfo(np.float64).eps * max(squares[-1], 0.0)
         vectors, singular = vectors[:, real], np.sqrt(squares[real])
