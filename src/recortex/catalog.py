@@ -21,7 +21,7 @@ STAGES = {
     # splits
     "KFold": "recortex.splits.k_fold",
     "FixedSplit": "recortex.splits.fixed",
-    "HoldOut": "recortex.splits.fixed",
+    "HoldOut": "recortex.splits.hold_out",
     # features
     "Pixels": "recortex.features.pixels",
     "GaborEnergy": "recortex.features.gabor_energy",

@@ -89,10 +89,19 @@ def settled() -> Iterator[None]:
         _settled.reset(mark)
 
 
+@contextmanager
+def looking_again() -> Iterator[None]:
+    """Look at files anew inside a with block, whatever was settled outside."""
+    mark = _settled.set(None)
+    try:
+        yield
+    finally:
+        _settled.reset(mark)
+
+
 def _content(path: Path) -> str:
     if path.is_dir():
-        files = sorted(file for file in path.rglob("*") if file.is_file() and not _hidden(file.relative_to(path)))
-        return digest([[file.relative_to(path).as_posix(), content(file)] for file in files])
+        return digest([[file.relative_to(path).as_posix(), content(file)] for file in visible_files(path)])
     try:
         before = path.stat()
         identity = f"{before.st_dev}:{before.st_ino}:{before.st_size}:{before.st_mtime_ns}:{before.st_ctime_ns}"
@@ -110,8 +119,10 @@ def _content(path: Path) -> str:
     return found
 
 
-def _hidden(relative: Path) -> bool:
-    return any(part.startswith(".") for part in relative.parts)
+def visible_files(folder: Path) -> list[Path]:
+    """All files below a folder but hidden ones and those in hidden folders, sorted; what a stage may read of it."""
+    found = (file for file in folder.rglob("*") if file.is_file())
+    return sorted(file for file in found if not any(part.startswith(".") for part in file.relative_to(folder).parts))
 
 
 def _recall(memory: Path) -> str | None:

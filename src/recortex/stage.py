@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic_core import core_schema
 
 from recortex import keys, parts, store
-from recortex.errors import DamagedFile
+from recortex.errors import DamagedFile, InvalidInput
 from recortex.parts import Tiling
 from recortex.provenance import provenance
 from recortex.store import Array, Result
@@ -169,7 +169,8 @@ def _key(node: Node, memo: dict[int, str]) -> str:
             continue
         mine = _token(getattr(node, name), memo)
         if not field.is_required():
-            default = _token(field.get_default(call_default_factory=True), memo)
+            # a memo of its own: the default is a passing copy, and another object may get its id afterwards
+            default = _token(field.get_default(call_default_factory=True), {})
             # by token, not by ==, for which 1, 1.0 and True are one
             if keys.digest(mine) == keys.digest(default):
                 continue
@@ -263,14 +264,22 @@ class Stage(Node):
             except DamagedFile as damage:  # an input that went bad: once more, from sound ones
                 here.set_aside(damage)
                 return self._make(here, key)
+            except FileNotFoundError:
+                found = here.load(name, key)  # another host may have joined the parts this one was reading
+                if found is None:
+                    raise
+                return found
 
     def _make(self, here: store.Store, key: str) -> Result:
         for stage in self.inputs().values():
             stage.run()
         tiling = self.tiling()
         if tiling is not None:
-            return parts.join(self, parts.make_all(self, tiling), tiling, provenance(self))
+            made = parts.make_all(self, tiling)
+            self._check_files(key)
+            return parts.join(self, made, tiling, provenance(self))
         arrays = self.compute()
+        self._check_files(key)
         store.check_arrays(self.returns, arrays, self.type_name())
 
         def fill(draft: store.Draft) -> None:
@@ -278,6 +287,14 @@ class Stage(Node):
                 draft.put(array, values)
 
         return here.write(self.type_name(), key, self.returns, fill, provenance(self))
+
+    def _check_files(self, key: str) -> None:
+        """Refuse to keep a result under the key of files that changed while they were read."""
+        if not any(isinstance(getattr(self, name), LocalPath) for name in type(self).model_fields):
+            return
+        with keys.looking_again():
+            if self.key() != key:
+                raise InvalidInput(f"{self.type_name()}: a file changed while it was read; run again")
 
 
 def is_abstract(cls: type[Stage]) -> bool:

@@ -174,3 +174,45 @@ def test_a_label_missing_from_training_is_said(tmp_path):
     brain, _ = recording(tmp_path / "rare", responses, pictures, table)
     with pytest.raises(InvalidInput, match="no training trial of rare"):
         CategoryDecoder(brain=brain, split=KFold(by="stimulus", folds=4)).run()
+
+
+def test_features_of_another_kind_with_the_same_width_are_refused(own):
+    brain, stimuli = own
+    encoder = RidgeEncoder(brain=brain, features=Pixels(stimuli=stimuli), split=FixedSplit())
+    with pytest.raises(InvalidInput, match="grey = False and these have True"):
+        Predict(encoder=encoder, features=Pixels(stimuli=stimuli, grey=True)).run()
+
+
+def test_responses_of_other_units_of_the_same_number_are_refused(tmp_path):
+    responses, pictures, table = planted()
+    test = table["split"] == "test"
+    first, second = responses.copy(), responses.copy()[test]
+    first[:, 0] = 1.0  # constant in one recording, another unit in the other
+    second[:, 6] = 1.0
+    brain, stimuli = recording(tmp_path / "first", first, pictures, table)
+    other, _ = recording(tmp_path / "second", second, pictures, {name: values[test] for name, values in table.items()})
+    brain, other = (one.model_copy(update={"drop_units": "invalid"}) for one in (brain, other))
+    decoder = RidgeDecoder(brain=brain, features=Pixels(stimuli=stimuli), split=FixedSplit())
+    with pytest.raises(InvalidInput, match="not of the units"):
+        Decode(decoder=decoder, brain=other).run()
+
+
+def test_a_file_that_changes_while_it_is_read_is_not_kept_under_its_old_key(own):
+    from recortex import keys
+
+    brain, _ = own
+    with keys.settled():
+        brain.key()
+        np.save(brain.path, np.load(brain.path) + 1)
+        with pytest.raises(InvalidInput, match="changed while it was read"):
+            brain.run()
+    assert np.allclose(brain.run()["responses"], np.load(brain.path))
+
+
+def test_the_same_stimuli_in_another_order_get_the_same_folds():
+    stimulus = np.arange(30).astype(str)
+    turn = np.random.default_rng(0).permutation(30)
+    for split in (KFold(folds=5), KFold(folds=5, seed=3)):
+        one = [set(stimulus[fold.test]) for fold in split.apply({"stimulus": stimulus})]
+        two = [set(stimulus[turn][fold.test]) for fold in split.apply({"stimulus": stimulus[turn]})]
+        assert one == two

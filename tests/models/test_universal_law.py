@@ -15,7 +15,8 @@ from recortex.encoders.base import Encoder
 from recortex.encoders.ridge_encoder import RidgeEncoder
 from recortex.features.pairs import Pairs
 from recortex.features.pixels import Pixels
-from recortex.splits.fixed import FixedSplit, HoldOut
+from recortex.splits.fixed import FixedSplit
+from recortex.splits.hold_out import HoldOut
 from recortex.splits.k_fold import KFold
 from tests.laws import check_universal_law
 

@@ -44,7 +44,8 @@ def list_cache(here: Store) -> None:
 def prune_cache(here: Store) -> None:
     """Remove what no result needs."""
     removed, freed = 0, 0
-    for path in sorted((here.root / "results").glob("*/*")) + sorted((here.root / "results").glob("*/.*.tmp")):
+    results = here.root / "results"
+    for path in sorted({*results.glob("*/*"), *results.glob("*/*.parts/.*.tmp")}, reverse=True):  # a folder after what is in it
         if _is_waste(path):
             freed += _size(path)
             removed += 1

@@ -16,6 +16,7 @@ from recortex.data._nifti import is_nifti
 from recortex.data._picture_bytes import SUFFIXES as PICTURE_SUFFIXES
 from recortex.data._trial_table import read_trials
 from recortex.errors import InvalidInput, listed
+from recortex.keys import visible_files
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ def write_pipeline(file: Path, brain: Path, trials: Path | None, stimuli: Path |
     table_path = trials or _beside(brain)
     table = read_trials(table_path)
     count = len(table["stimulus"])
+    columns = [name for name in table if name not in ("extra", "extra_column")] + list(table.get("extra_column", []))
     base = file.absolute().parent
     responses = _look_at_brain(brain, mask, count)
     pictures = _look_at_stimuli(stimuli, set(table["stimulus"].tolist())) if stimuli else None
@@ -53,7 +55,7 @@ def write_pipeline(file: Path, brain: Path, trials: Path | None, stimuli: Path |
         "# Names on the left are yours to choose; a name in a field refers to that entry. `recortex list TYPE` shows all fields.",
         "",
         f"# {responses.remark}",
-        f"# {table_path.name}: {count} trials of {distinct} stimuli; columns {listed(table, 9)}.",
+        f"# {table_path.name}: {count} trials of {distinct} stimuli; columns {listed(columns, 9)}.",
     ]
     brain_fields: dict[str, object] = {"path": _relative(brain, base), "trials": _relative(table_path, base)}
     if mask:
@@ -80,9 +82,9 @@ def write_pipeline(file: Path, brain: Path, trials: Path | None, stimuli: Path |
             "# Backward: the picture that was seen, pixel by pixel, beside the nearest training picture.",
             *_entry("decoder", "RidgeDecoder", {"brain": "brain", "features": "pixels", "split": "split"}),
             *_entry("pictures", "PixelPictures", {"decoder": "decoder"}),
-            *_entry("picture_scores", "ImageScores", {"pictures": "pictures", "stimuli": "stimuli"}),
+            *_entry("picture_scores", "ImageScores", {"pictures": "pictures", "stimuli": "stimuli", "size": 32, "grey": True}),
             *_entry("nearest", "NearestPicture", {"decoder": "decoder", "stimuli": "stimuli"}),
-            *_entry("nearest_scores", "ImageScores", {"pictures": "nearest", "stimuli": "stimuli"}),
+            *_entry("nearest_scores", "ImageScores", {"pictures": "nearest", "stimuli": "stimuli", "size": 32, "grey": True}),
         ]
     if "category" in table and len(set(table["category"].tolist())) > 1:
         lines += [
@@ -148,7 +150,7 @@ def _look_at_stimuli(path: Path, wanted: set[str]) -> Seen:
     if path.is_dir():
         from PIL import Image
 
-        files = [file for file in sorted(path.rglob("*")) if file.suffix.lower() in PICTURE_SUFFIXES]
+        files = [file for file in visible_files(path) if file.suffix.lower() in PICTURE_SUFFIXES]
         if not files:
             raise InvalidInput(f"{path} holds no pictures ({', '.join(PICTURE_SUFFIXES)})")
         missing = sorted(wanted - {file.stem for file in files})

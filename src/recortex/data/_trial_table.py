@@ -8,7 +8,7 @@ import numpy as np
 
 from recortex.data._table_file import read_table
 from recortex.data.base import LABELS
-from recortex.errors import InvalidInput, did_you_mean
+from recortex.errors import InvalidInput
 
 COLUMNS = ("stimulus", *LABELS, "onset_s")
 
@@ -19,28 +19,33 @@ def read_trials(path: Path) -> dict[str, np.ndarray]:
     Parameters
     ----------
     path : Path
-        ``stimulus`` is required; ``session``, ``run``, ``block``, ``repetition``, ``split``, ``category`` and ``onset_s`` (or
-        ``onset``, in seconds, as in BIDS) are used where they are; other columns are left alone.
+        ``stimulus`` is required. ``session``, ``run``, ``block``, ``repetition``, ``split``, ``category`` and ``onset_s`` (or
+        ``onset``, in seconds, as in BIDS) have a meaning; other columns are kept, to split or to decode by.
 
     Returns
     -------
-    dict of str to (trial,) arrays
-        Labels as text, onsets as numbers.
+    dict of str to arrays
+        Labels as text (trial,), onsets as numbers; other columns as extra (trial, extra_column) and extra_column.
 
     Raises
     ------
     InvalidInput
-        No stimulus column, a column that looks misspelt, an empty stimulus, an onset that is not a number.
+        No stimulus column, an empty stimulus, an onset that is not a number.
     """
     header, rows = read_table(path, ("stimulus",))
     header = ["onset_s" if name == "onset" else name for name in header]
-    for name in header:
-        if name not in COLUMNS and "did you mean" in (hint := did_you_mean(name, COLUMNS)):
-            raise InvalidInput(f"{path}: unknown column {name}{hint} Rename it, or give it a name of its own")
-    columns = {name: [row[place] for row in rows] for place, name in enumerate(header) if name in COLUMNS}
+    columns = dict(zip(header, map(list, zip(*rows, strict=True)), strict=True))
     if "" in columns["stimulus"]:
         raise InvalidInput(f"{path}: line {columns['stimulus'].index('') + 2} has no stimulus")
-    return {name: _seconds(cells, path) if name == "onset_s" else np.array(cells, dtype=str) for name, cells in columns.items()}
+    table = {
+        name: _seconds(cells, path) if name == "onset_s" else np.array(cells, dtype=str)
+        for name, cells in columns.items()
+        if name in COLUMNS
+    }
+    if others := [name for name in header if name not in COLUMNS and name]:
+        table["extra_column"] = np.array(others)
+        table["extra"] = np.column_stack([np.array(columns[name], dtype=str) for name in others])
+    return table
 
 
 def _seconds(cells: list[str], path: Path) -> np.ndarray:

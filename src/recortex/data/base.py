@@ -33,6 +33,8 @@ class Responses(Stage):
         "stimulus": Array("trial", dtype="str", units="", about="which stimulus was shown"),
         "n_repeats": Array("trial", dtype="int", about="how many presentations were averaged into this row"),
         **{name: Array("trial", dtype="str", units="", optional=True, about=f"{name} of each trial") for name in LABELS},
+        "extra": Array("trial", "extra_column", dtype="str", units="", optional=True, about="further columns of the trial table"),
+        "extra_column": Array("extra_column", dtype="str", units="", optional=True, about="names of the further columns"),
         "onset_s": Array("trial", units="s", optional=True, about="onset of the stimulus within its run"),
         "column": Array("unit", dtype="int", units="", optional=True, about="which column of the file each unit was"),
         "voxel": Array("unit", "axis", dtype="int", units="", optional=True, about="voxel indices i, j, k of each unit"),
@@ -54,7 +56,10 @@ class Responses(Stage):
     def trial_table(self) -> dict[str, np.ndarray]:
         """The trial table: stimulus and whatever other columns there are."""
         result = self.run()
-        return {name: result[name] for name in ("stimulus", *LABELS, "onset_s") if name in result}
+        table = {name: result[name] for name in ("stimulus", *LABELS, "onset_s") if name in result}
+        if "extra" in result:
+            table |= dict(zip(result["extra_column"].tolist(), result["extra"].T, strict=True))
+        return table
 
 
 class Stimuli(Stage):
@@ -145,7 +150,7 @@ def average_repeats(arrays: Mapping[str, Any], promised: Mapping[str, Array]) ->
     out: dict[str, Any] = {"stimulus": np.array(names), "n_repeats": total.astype(int)}
     for name in arrays:
         values = np.asarray(arrays[name])
-        if name in out or name == "onset_s":
+        if name in out or name in ("onset_s", "extra_column"):
             continue
         if promised[name].dims[0] != "trial":
             out[name] = values
@@ -153,6 +158,10 @@ def average_repeats(arrays: Mapping[str, Any], promised: Mapping[str, Array]) ->
             summed = np.zeros((len(names), *values.shape[1:]))
             np.add.at(summed, group, values * weight.reshape(-1, *[1] * (values.ndim - 1)))
             out[name] = (summed / total.reshape(-1, *[1] * (values.ndim - 1))).astype(values.dtype)
+        elif name == "extra":
+            same = (values == values[first][group]).all(axis=0)
+            if same.any():
+                out["extra"], out["extra_column"] = values[first][:, same], np.asarray(arrays["extra_column"])[same]
         elif not (differs := values != values[first][group]).any():
             out[name] = values[first]
         elif name in ("split", "category"):

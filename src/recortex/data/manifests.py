@@ -88,19 +88,20 @@ class Manifest(BaseModel):
         """
         file = next(file for file in self.files if file.path == path)
         found = _find(file)
-        if found is None:
-            raise MissingData(
-                f"{self.name}: {Path(path).name} is not on this machine; get it with `recortex fetch {self.name}`, or name a "
-                f"folder that holds {path} in RECORTEX_MIRROR"
+        if found is not None:
+            return found
+        for other in _candidates(file):
+            raise InvalidInput(
+                f"{other} is not the published file of {self.name}: {_difference(file, other)}; delete it, then `recortex fetch "
+                f"{self.name}`"
             )
-        if file.size is not None and found.stat().st_size != file.size:
-            raise InvalidInput(f"{found} has {found.stat().st_size} bytes, the published file {file.size}; fetch it again")
-        if file.sha256 is not None and keys.content(found) != file.sha256:
-            raise InvalidInput(f"{found} is not the published file (its sha256 differs); fetch it again")
-        return found
+        raise MissingData(
+            f"{self.name}: {Path(path).name} is not on this machine; get it with `recortex fetch {self.name}`, or name a folder that "
+            f"holds {path} in RECORTEX_MIRROR"
+        )
 
     def missing(self) -> list[File]:
-        """The files that are not on this machine."""
+        """The files that are not on this machine as they were published."""
         return [file for file in self.files if _find(file) is None]
 
 
@@ -124,9 +125,23 @@ def folders() -> list[Path]:
     return [*mirrors, data_folder()]
 
 
+def _candidates(file: File) -> list[Path]:
+    paths = (folder / file.path for folder in folders())
+    return [path.absolute() for path in paths if path.is_file()]
+
+
 def _find(file: File) -> Path | None:
-    candidates = (folder / file.path for folder in folders())
-    return next((path.absolute() for path in candidates if path.is_file()), None)
+    """The first copy that is the published file; a cut-off one in a mirror does not hide a sound one behind it."""
+    return next((path for path in _candidates(file) if not _difference(file, path)), None)
+
+
+def _difference(file: File, path: Path) -> str:
+    """What is wrong with a copy; empty where nothing is."""
+    if file.size is not None and path.stat().st_size != file.size:
+        return f"it has {path.stat().st_size} bytes, not {file.size}"
+    if file.sha256 is not None and keys.content(path) != file.sha256:
+        return "its sha256 differs"
+    return ""
 
 
 def manifest_folder() -> Path:

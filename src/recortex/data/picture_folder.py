@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from pydantic import Field
 from recortex.data._picture_bytes import SUFFIXES, Colours, read_picture
 from recortex.data.base import Pictures
 from recortex.errors import InvalidInput, listed
+from recortex.keys import visible_files
 from recortex.progress import steps
 from recortex.stage import LocalPath
 
@@ -31,12 +33,19 @@ class PictureFolder(Pictures):
     size: int | None = Field(default=None, ge=1, le=4096)
     colours: Colours = "rgb"
 
+    def _files(self) -> list[Path]:
+        return [file for file in visible_files(self.path) if file.suffix.lower() in SUFFIXES]
+
     def expect(self) -> dict[str, int]:
         """Known beforehand where the size is given."""
         if self.size is None or not self.path.is_dir():
             return {}
-        count = sum(file.suffix.lower() in SUFFIXES for file in self.path.rglob("*"))
-        return {"stimulus": count, "height": self.size, "width": self.size, "channel": 3 if self.colours == "rgb" else 1}
+        return {
+            "stimulus": len(self._files()),
+            "height": self.size,
+            "width": self.size,
+            "channel": 3 if self.colours == "rgb" else 1,
+        }
 
     def compute(self) -> dict[str, Any]:
         """Read every picture.
@@ -48,7 +57,7 @@ class PictureFolder(Pictures):
         """
         if not self.path.is_dir():
             raise InvalidInput(f"{self.path} is not a folder; for pictures in one file use type PictureFile")
-        files = sorted(file for file in self.path.rglob("*") if file.suffix.lower() in SUFFIXES and not file.name.startswith("."))
+        files = self._files()
         if not files:
             raise InvalidInput(f"{self.path} holds no pictures ({', '.join(SUFFIXES)})")
         names = [file.stem for file in files]

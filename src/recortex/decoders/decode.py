@@ -38,9 +38,15 @@ class Decode(DecodedFeatures):
         Raises
         ------
         InvalidInput
-            Another number of units, or stimuli that the decoder was fitted on.
+            Other units or another number of them, or stimuli that the decoder was fitted on.
         """
-        new = self.brain.run()
+        new, old = self.brain.run(), self.decoder.brain.run()
+        for name in ("column", "voxel", "grid", "affine"):
+            if name in new and name in old and not np.array_equal(new[name], old[name]):
+                raise InvalidInput(
+                    f"the new responses are not of the units the decoder was fitted on: {name} differs; use the same mask, and the "
+                    "same units where invalid ones are dropped"
+                )
         if shared := sorted(set(new["stimulus"]) & set(self._training())):
             raise InvalidInput(
                 f"{len(shared)} stimuli of the new responses ({listed(shared, 3)}) are among those the decoder was fitted on; "

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from recortex.encoders.base import Encoder, PredictedResponses
+from recortex.errors import InvalidInput
 from recortex.features.base import Features
 from recortex.splits.held_out import training_stimuli
 
@@ -26,7 +27,20 @@ class Predict(PredictedResponses):
     features: Features
 
     def compute(self) -> dict[str, Any]:
-        """Apply the fitted models."""
+        """Apply the fitted models.
+
+        Raises
+        ------
+        InvalidInput
+            Features of another kind or setting than the encoder was fitted on, or of another width.
+        """
+        fitted_on, given = self.encoder.features.recipe(), self.features.recipe()
+        for name in fitted_on | given:
+            if fitted_on.get(name) != given.get(name):
+                raise InvalidInput(
+                    f"the encoder was fitted on features with {name} = {fitted_on.get(name)} and these have {given.get(name)}; "
+                    "make both in the same way"
+                )
         new = self.features.run()
         trials = self.encoder.brain.trial_table()
         known = training_stimuli(self.encoder.split.apply(trials), trials)

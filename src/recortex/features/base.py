@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from recortex.data.base import rows_of
-from recortex.stage import Array, Stage
+from recortex.stage import Array, Node, Stage
 
 
 class Features(Stage):
@@ -20,6 +20,11 @@ class Features(Stage):
             "axis", dtype="int", units="", optional=True, about="sizes whose product is the number of features, slowest first"
         ),
     }
+
+    def recipe(self) -> dict[str, Any]:
+        """What makes these features what they are, apart from which stimuli they are of: type and settings."""
+        settings = {name: getattr(self, name) for name in type(self).model_fields if not isinstance(getattr(self, name), Node)}
+        return {"type": self.type_name(), **settings}
 
     def of(self, stimulus: np.ndarray) -> np.ndarray:
         """The features of stimuli by name.

@@ -8,8 +8,8 @@ import numpy as np
 from pydantic import Field
 
 from recortex.data.base import Pictures
+from recortex.data.pictures import luma, resized
 from recortex.features.base import Features
-from recortex.features.pixels import luma, shrink
 from recortex.stage import Tiling
 
 
@@ -33,7 +33,7 @@ class GaborEnergy(Features):
     """
 
     stimuli: Pictures
-    frequencies: tuple[float, ...] = (1, 2, 4, 8)
+    frequencies: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0)
     orientations: int = Field(default=8, ge=1)
     size: int = Field(default=64, ge=8, le=512)
     log: bool = True
@@ -53,8 +53,7 @@ class GaborEnergy(Features):
         seen = self.stimuli.run()
         place = slice(rows.start, rows.stop)
         grey = luma(seen.read("picture", place).astype(np.float32) / 255)
-        if grey.shape[1:3] != (self.size, self.size):
-            grey = shrink(grey, self.size)
+        grey = resized(grey, self.size, self.size)
         flat = grey.reshape(len(grey), -1)
         flat = flat - flat.mean(axis=1, keepdims=True)
         wavelets = pyramid(self.size, self.frequencies, self.orientations)

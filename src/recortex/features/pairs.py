@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -57,11 +57,18 @@ def pair(brain: Responses, features: Features, split: Split) -> Pairs:
     return Pairs(features.of(trials["stimulus"]), brain.run()["responses"], trials, folds, split.groups(trials))
 
 
-def refit_permuted(fit_folds: FitFolds, pairs: Pairs, rng: np.random.Generator, within: str = "") -> np.ndarray:
-    """Held-out predictions of models whose training pairs were permuted.
+def refit_permuted(
+    fit_folds: FitFolds,
+    pairs: Pairs,
+    rng: np.random.Generator,
+    moved: Literal["features", "responses"],
+    within: str = "",
+) -> np.ndarray:
+    """Held-out predictions of the whole procedure on pairs that do not belong together.
 
-    In each fold the features of the training trials are exchanged between stimuli (repeats move together); test trials keep
-    theirs. Everything that is fitted, the choice of alpha included, meets the permuted pairs.
+    One exchange of stimuli holds for all folds (repeats move together), and the model's input moves while its target stays. Drawing
+    anew for each fold would be wrong: over pooled folds two trials predict each other through the same product, and a null without
+    that symmetry is too narrow (for linear models by half its variance; p < .05 in 24 % of noise for the 95th percentile over units).
 
     Parameters
     ----------
@@ -69,6 +76,8 @@ def refit_permuted(fit_folds: FitFolds, pairs: Pairs, rng: np.random.Generator, 
         An encoder's or decoder's own.
     pairs : Pairs
     rng : np.random.Generator
+    moved : "features" or "responses"
+        Which side is exchanged: what the model starts from.
     within : str, optional
         A column of the trial table: stimuli are exchanged only with those of the same label.
 
@@ -80,19 +89,21 @@ def refit_permuted(fit_folds: FitFolds, pairs: Pairs, rng: np.random.Generator, 
     Raises
     ------
     InvalidInput
-        The trials have no such column.
+        The trials have no such column, or it differs between repeats of a stimulus, which then could not move together.
     """
-    if within and within not in pairs.trials:
-        raise InvalidInput(f"permute_within: the trials have no column {within}{did_you_mean(within, pairs.trials)}")
     stimulus = np.asarray(pairs.trials["stimulus"])
-    labels = np.asarray(pairs.trials[within]) if within else np.zeros(len(stimulus), dtype=int)
-    made: dict[int, np.ndarray] = {}
-    for fold in pairs.folds:
-        source = np.arange(len(stimulus))
-        for label in np.unique(labels[fold.train]):
-            rows = fold.train[labels[fold.train] == label]
-            source[rows] = rows[permute_pairs(stimulus[rows], rng)]
-        permuted = replace(pairs, features=pairs.features[source], folds=[fold])
-        for row, values in zip(fold.test, fit_folds(permuted)[0], strict=True):
-            made.setdefault(int(row), values)
-    return np.stack([made[row] for row in sorted(made)])
+    labels = np.zeros(len(stimulus), dtype=int)
+    if within:
+        if within not in pairs.trials:
+            raise InvalidInput(f"permute_within: the trials have no column {within}{did_you_mean(within, pairs.trials)}")
+        labels = np.unique(pairs.trials[within], return_inverse=True)[1]
+        _, first, number = np.unique(stimulus, return_index=True, return_inverse=True)
+        if (differs := labels != labels[first][number]).any():
+            raise InvalidInput(
+                f"permute_within: {within} differs between repeats of stimulus {stimulus[differs][0]}, which must move together"
+            )
+    source = np.arange(len(stimulus))
+    for label in np.unique(labels):
+        rows = np.flatnonzero(labels == label)
+        source[rows] = rows[permute_pairs(stimulus[rows], rng)]
+    return fit_folds(replace(pairs, **{moved: getattr(pairs, moved)[source]}))[0]

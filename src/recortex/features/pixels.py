@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from recortex.data.base import Pictures
+from recortex.data.pictures import luma, resized
 from recortex.features.base import Features
 
 
@@ -19,7 +20,7 @@ class Pixels(Features):
     stimuli : Pictures
         The pictures.
     size : int, optional
-        Side in pixels to shrink the pictures to (area average); without it they stay as they are.
+        Side in pixels to which the pictures are brought (linear, antialiased); without it they stay as they are.
     grey : bool
         Whether colour is averaged away first (ITU-R 601 luma).
     """
@@ -42,25 +43,10 @@ class Pixels(Features):
         values = seen["picture"].astype(np.float32) / 255
         if self.grey:
             values = luma(values)
-        if self.size is not None and values.shape[1:3] != (self.size, self.size):
-            values = shrink(values, self.size)
+        if self.size is not None:
+            values = resized(values, self.size, self.size)
         return {
             "stimulus": seen["stimulus"],
             "features": values.reshape(len(values), -1),
             "shape": np.array(values.shape[1:]),
         }
-
-
-def luma(pictures: np.ndarray) -> np.ndarray:
-    """(stimulus, height, width, channel) to one channel by ITU-R 601 weights."""
-    if pictures.shape[3] == 1:
-        return pictures
-    return (pictures @ np.array([0.299, 0.587, 0.114], dtype=pictures.dtype))[..., None]
-
-
-def shrink(pictures: np.ndarray, size: int) -> np.ndarray:
-    """(stimulus, height, width, channel) to (stimulus, size, size, channel), antialiased."""
-    from skimage.transform import resize
-
-    resized = [resize(picture, (size, size), order=1, anti_aliasing=True) for picture in pictures]
-    return np.stack(resized).astype(pictures.dtype)

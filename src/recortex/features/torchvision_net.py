@@ -10,6 +10,7 @@ from urllib.error import URLError
 import numpy as np
 from pydantic import Field
 
+from recortex import keys
 from recortex.data.base import Pictures
 from recortex.errors import InvalidInput, MissingData, did_you_mean, listed
 from recortex.features.base import Features
@@ -86,7 +87,11 @@ class TorchvisionNet(Features):
         if self.layer not in modules or not self.layer:
             hint = did_you_mean(self.layer, [name for name in modules if name])
             raise InvalidInput(f"{self.model} has no layer {self.layer}{hint}")
-        handle = modules[self.layer].register_forward_hook(lambda module, given, made: kept.append(made.detach().cpu()))
+
+        def keep(module: torch.nn.Module, given: Any, made: torch.Tensor) -> None:
+            kept.append(made.detach().to("cpu", copy=True))  # a copy: a ReLU in place would overwrite it
+
+        handle = modules[self.layer].register_forward_hook(keep)
         features: list[np.ndarray] = []
         shape: tuple[int, ...] = ()
         with torch.inference_mode():
@@ -141,6 +146,9 @@ class TorchvisionNet(Features):
         name = weights.url.rsplit("/", 1)[-1]
         for folder in os.environ.get("RECORTEX_MIRROR", "").split(os.pathsep):
             for found in sorted(Path(folder).rglob(name)) if folder else []:
+                # torchvision's names end in the first digits of the file's sha256
+                if not keys.content(found).startswith(found.stem.rsplit("-", 1)[-1]):
+                    raise InvalidInput(f"{found} is not the published file of that name (its sha256 differs); replace it")
                 return self._read(found)
         try:
             return weights.get_state_dict(progress=False, check_hash=True)

@@ -135,7 +135,7 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
             self.solver_ = "primal" if X.shape[1] <= 0.8 * len(X) else "dual"
 
         shift_x = self._provisional_shift(X)
-        with threads_for_fit(*X.shape, targets.shape[1]):
+        with threads_for_fit(len(X), X.shape[1], targets.shape[1]):
             designs = build_designs(X, shift_x, weight, folds, self.solver_, self.fit_intercept, self.scale_features)
             coef = np.empty((targets.shape[1], X.shape[1]), dtype)
             offset = np.empty(targets.shape[1])

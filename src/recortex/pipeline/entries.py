@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import itertools
-import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 import yaml
 
 from recortex.errors import InvalidInput, did_you_mean
+from recortex.stage import LocalPath, Node
 
 MOST_BYTES = 2_000_000
 DEEPEST = 20
@@ -135,24 +135,28 @@ def branches(entries: Entries, each: Sequence[str]) -> dict[str, Entries]:
     Raises
     ------
     InvalidInput
-        Not of that form, no such entry, or a value twice.
+        Not of that form, no such entry, or two branches of one name.
     """
     axes = []
     for assignment in each:
         target, equals, text = assignment.partition("=")
         name, dot, key = target.strip().partition(".")
-        values = [part.strip() for part in text.split(",") if part.strip()]
-        if not equals or not dot or not values:
+        values = _value(f"[{text}]", f"--each {assignment}") if equals and dot else []
+        if not values or not isinstance(values, list):
             raise InvalidInput(f"--each {assignment}: write it as ENTRY.FIELD=A,B,C, as in brain.subject=1,2,5,7")
-        if len(set(values)) < len(values):
-            raise InvalidInput(f"--each {assignment}: a value stands twice")
         axes.append([(name, key, value) for value in values])
-    out = {}
+    fields = [axis[0][1] for axis in axes]
+    out: dict[str, Entries] = {}
     for combination in itertools.product(*axes):
-        changed = entries
+        changed, words = entries, []
         for name, key, value in combination:
-            changed = _assign(changed, name, key, _value(value, "--each"), "--each")
-        out[",".join(f"{key}={value}" for _, key, value in combination).replace(os.sep, "_")] = changed
+            changed = _assign(changed, name, key, value, "--each")
+            shown = re.sub(r"[^\w.+-]+", "_", str(value)).strip("_")
+            words.append(f"{key if fields.count(key) == 1 else f'{name}.{key}'}={shown}")
+        branch = ",".join(words)
+        if branch in out:
+            raise InvalidInput(f"--each: two branches would be called {branch}; give values that differ in letters or digits")
+        out[branch] = changed
     return out
 
 
@@ -168,19 +172,29 @@ def _assign(entries: Entries, name: str, key: str, value: Any, option: str) -> E
     return out
 
 
-def dump(entries: Entries) -> str:
-    """Entries as YAML again, resolved: paths absolute, options applied."""
+def dump(entries: Entries, nodes: Mapping[str, Node]) -> str:
+    """Entries as YAML again, resolved: options applied, and paths absolute, so that it runs from anywhere."""
     plain = {}
     for name, entry in entries.items():
-        plain[name] = {"type": entry.type, **entry.fields}
+        paths = {field: _absolute(getattr(nodes[name], field)) for field in entry.fields}
+        fields = {field: value if paths[field] is None else paths[field] for field, value in entry.fields.items()}
+        plain[name] = {"type": entry.type, **fields}
     return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=120, default_flow_style=None)
+
+
+def _absolute(value: Any) -> Any:
+    if isinstance(value, LocalPath):
+        return str(value)
+    if isinstance(value, tuple) and value and isinstance(value[0], LocalPath):
+        return [str(path) for path in value]
+    return None
 
 
 def _value(text: str, where: str) -> Any:
     try:
         _refuse_tricks(text)
         return yaml.load(text, _Loader)
-    except (yaml.YAMLError, ValueError) as error:
+    except (yaml.YAMLError, ValueError, TypeError) as error:
         raise InvalidInput(f"{where}: {_first_line(error)}") from error
 
 
@@ -194,7 +208,7 @@ def _mapping(path: Path) -> dict[str, dict[str, Any]]:
     try:
         _refuse_tricks(text)
         loaded = yaml.load(text, _Loader)
-    except (yaml.YAMLError, ValueError) as error:
+    except (yaml.YAMLError, ValueError, TypeError) as error:
         raise InvalidInput(f"{path}: {_first_line(error)}") from error
     if not isinstance(loaded, dict) or not loaded:
         raise InvalidInput(f"{path} is not a pipeline: at its top level it must map names to stages")
@@ -212,6 +226,8 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         seen: set[str] = set()
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise ValueError(f"line {key.start_mark.line + 1}: a list or mapping cannot be a name")
             if key.value in seen:
                 raise ValueError(f"line {key.start_mark.line + 1}: {key.value} stands twice")
             seen.add(key.value)

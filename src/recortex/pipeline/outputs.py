@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -12,14 +13,18 @@ from typing import Any
 import numpy as np
 
 from recortex import keys
+from recortex.data.base import Responses
+from recortex.errors import InvalidInput
 from recortex.pipeline.entries import Entries, dump
 from recortex.pipeline.run import Branches
 from recortex.scores.base import COLUMNS, UNIQUE, Scores
-from recortex.stage import Stage
+from recortex.stage import Stage, walk
+
+_DIFFERS = {"candidates": 0}
 
 
 def lay_out(folder: Path, entries: Mapping[str, Entries], branches: Branches) -> Path:
-    """Write a run's folder; what is up to date stays as it is.
+    """Write a run's folder; what is up to date stays as it is, what an earlier run left of other branches goes.
 
     Parameters
     ----------
@@ -32,22 +37,29 @@ def lay_out(folder: Path, entries: Mapping[str, Entries], branches: Branches) ->
     -------
     Path
         The report.
+
+    Raises
+    ------
+    InvalidInput
+        A file of somebody's stands where a link should.
     """
     from recortex.report.page import write_report
 
-    folder.mkdir(parents=True, exist_ok=True)
-    texts = {branch: dump(one) for branch, one in entries.items()}
+    texts = {branch: dump(entries[branch], nodes) for branch, nodes in branches.items()}
+    for place in (folder, *(path for path in folder.glob("*") if path.is_dir())):
+        if (place.name if place != folder else "") not in branches:
+            _clean(place)
     for branch, nodes in branches.items():
         place = folder / branch if branch else folder
         place.mkdir(parents=True, exist_ok=True)
         _write(place / "pipeline.yaml", texts[branch])
         _link(place, nodes)
-    report = folder / "report.html"
+    report, table = folder / "report.html", folder / "scores.csv"
     state = _state(branches, texts)
-    if report.is_file() and state in _head(report):
+    if report.is_file() and table.is_file() and state in _head(report):
         return report
     rows = score_rows(branches)
-    _write_csv(folder / "scores.csv", rows)
+    _write(table, _csv(rows))
     write_report(report, folder.name, texts, branches, rows, state)
     return report
 
@@ -70,15 +82,19 @@ def score_rows(branches: Branches) -> list[dict[str, Any]]:
             for place in range(len(table["metric"])):
                 row = {column: values[place].item() for column, values in table.items()}
                 rows.append({"branch": branch, "stage": name, **row})
-    rows += group_rows(rows) if len(branches) > 1 else []
+    rows += group_rows(rows, branches) if len(branches) > 1 else []
     names = [tuple(row[column] for column in UNIQUE) for row in rows]
     if len(set(names)) < len(names):
         raise ValueError(f"two scores share {next(name for name in names if names.count(name) > 1)}")
     return [{column: row[column] for column in COLUMNS} for row in rows]
 
 
-def group_rows(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """A row for each score over branches: their mean, with a 95 % interval of Student's t over branches."""
+def group_rows(rows: Iterable[Mapping[str, Any]], branches: Branches) -> list[dict[str, Any]]:
+    """A row for each score that differs between branches: its mean over them.
+
+    It has a 95 % interval (Student's t over branches) only where every branch has a brain of its own: several analyses of one
+    recording are no sample of anything. A column that is not the same in all branches says so.
+    """
     from scipy.stats import t
 
     same: dict[tuple, list[Mapping[str, Any]]] = defaultdict(list)
@@ -86,28 +102,36 @@ def group_rows(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         same[tuple(row[column] for column in UNIQUE[1:])].append(row)
     out = []
     for members in same.values():
-        if len(members) < 2:
-            continue
-        values = np.array([row["value"] for row in members])
-        half = t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
+        stages = [branches[row["branch"]][row["stage"]] for row in members]
+        if len({stage.key() for stage in stages}) < max(2, len(members)):
+            continue  # shared by branches: it has its rows already
         means = {column: float(np.mean([row[column] for row in members])) for column in ("value", "chance", "ceiling")}
-        candidates = {row["candidates"] for row in members}
-        splits = {row["split"] for row in members}
-        out.append(
-            dict(members[0])
-            | means
-            | {
-                "branch": "group",
-                "low": means["value"] - half,
-                "high": means["value"] + half,
-                "p": float("nan"),
-                "n": len(members),
-                "n_unit": "branch",
-                "candidates": candidates.pop() if len(candidates) == 1 else 0,
-                "split": splits.pop() if len(splits) == 1 else "differs between branches",
-            }
-        )
+        low = high = float("nan")
+        brains = {tuple(sorted(node.key() for node in walk(stage) if isinstance(node, Responses))) for stage in stages}
+        if len(brains) == len(members):
+            values = np.array([row["value"] for row in members])
+            half = t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
+            low, high = means["value"] - half, means["value"] + half
+        shared = {
+            column: members[0][column]
+            if len({row[column] for row in members}) == 1
+            else _DIFFERS.get(column, "differs between branches")
+            for column in ("candidates", "unit", "split", "averaging", "audit")
+        }
+        fresh = {"branch": "group", "low": low, "high": high, "p": float("nan"), "n": len(members), "n_unit": "branch"}
+        out.append(dict(members[0]) | means | shared | fresh)
     return out
+
+
+def _clean(place: Path) -> None:
+    """Take away what a run of other branches wrote into a folder: its links and its pipeline."""
+    links = [path for path in place.glob("*.h5") if path.is_symlink()]
+    for path in links:
+        path.unlink()
+    if links:
+        (place / "pipeline.yaml").unlink(missing_ok=True)
+        if not any(place.iterdir()):
+            place.rmdir()
 
 
 def _link(place: Path, nodes: Mapping[str, Any]) -> None:
@@ -123,6 +147,8 @@ def _link(place: Path, nodes: Mapping[str, Any]) -> None:
         link = place / name
         if link.is_symlink() and os.readlink(link) == str(target):
             continue
+        if link.exists() and not link.is_symlink():
+            raise InvalidInput(f"{link} is not a link of recortex's; move it, or write to another folder with --outputs")
         link.unlink(missing_ok=True)
         link.symlink_to(target)
 
@@ -152,10 +178,11 @@ def _write(path: Path, text: str) -> None:
     os.replace(unfinished, path)
 
 
-def _write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
-    with open(path, "w", newline="", encoding="utf-8") as handle:
-        writer = csv.DictWriter(handle, COLUMNS)
-        writer.writeheader()
-        for row in rows:
-            # an empty cell for "does not apply", as in every other table of the field
-            writer.writerow({name: "" if isinstance(value, float) and np.isnan(value) else value for name, value in row.items()})
+def _csv(rows: list[dict[str, Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        # an empty cell for "does not apply", as in every other table of the field
+        writer.writerow({name: "" if isinstance(value, float) and np.isnan(value) else value for name, value in row.items()})
+    return text.getvalue()

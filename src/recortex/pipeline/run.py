@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from recortex import keys, parts, store
-from recortex.errors import RecortexError
+from recortex.errors import DamagedFile, RecortexError
 from recortex.pipeline.sites import Site
 from recortex.progress import listen
 from recortex.stage import Node, Stage, walk
@@ -206,7 +206,11 @@ def on_worker(stage: Stage, name: str, root: Path, needs: Sequence[Any]) -> tupl
     try:
         with store.use(store.Store(root)), keys.settled():
             if stage.cached() is None:
-                _parts_on_workers(stage, root)
+                try:
+                    _parts_on_workers(stage, root)
+                except DamagedFile as damage:  # as in one process: once more, from sound inputs
+                    store.current().set_aside(damage)
+                    stage.run()
             return _make(stage, root)
     except Exception as error:
         return Failure(name, "failed", _message(error))

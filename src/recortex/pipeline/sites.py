@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from recortex.errors import InvalidInput, MissingExtra, did_you_mean
 from recortex.pipeline.entries import shipped
@@ -38,6 +38,12 @@ class Site(BaseModel):
     address: str = ""
     options: dict[str, Any] = {}
     resources: dict[str, dict[str, float]] = {}
+
+    @model_validator(mode="after")
+    def _resources_exist(self) -> Site:
+        if self.cluster == "local" and self.resources:
+            raise ValueError("resources need workers that were started with them; local workers have none")
+        return self
 
     @contextmanager
     def client(self) -> Iterator[Any]:

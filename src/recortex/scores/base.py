@@ -132,9 +132,9 @@ def p_value(value: float, null: np.ndarray) -> float:
     return float((np.sum(null >= value) + 1) / (len(null) + 1)) if len(null) else NAN
 
 
-def averaging(brain: Result) -> str:
-    """What was averaged before scoring, in words."""
-    counts = np.unique(brain["n_repeats"])
+def averaging(brain: Result, rows: np.ndarray) -> str:
+    """What was averaged in the scored rows of a brain, in words."""
+    counts = np.unique(brain["n_repeats"][rows])
     if counts.max() == 1:
         return "single trials"
     return f"mean of {counts[0]} repeats" if len(counts) == 1 else f"mean of {counts[0]} to {counts[-1]} repeats"

@@ -50,10 +50,10 @@ class CategoryScores(Scores):
                     chance=float(counts.max() / counts.sum()) if not subset else float("nan"),
                     n=interval.n_groups,
                     n_unit="stimulus",
-                    candidates=len(categories),
+                    candidates=len(fitted["category"]),
                     subset=str(subset),
                     split=f"{self.decoder.split.describe()} [{fitted['split_hash']}]",
-                    averaging=averaging(self.decoder.brain.run()),
+                    averaging=averaging(self.decoder.brain.run(), fitted["row"]),
                 )
             )
         return scores

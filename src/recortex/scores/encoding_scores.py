@@ -27,9 +27,9 @@ def _summaries(correlation: np.ndarray) -> list[float]:
 
 
 class EncodingScores(Scores):
-    """Correlation over units: mean, median and 95th percentile, with interval over stimuli and a null of refits.
+    """Correlation over units: mean (with interval over stimuli), median and 95th percentile, each with a null of refits.
 
-    The null refits the encoder after the training trials' features were exchanged between stimuli, so that the whole procedure,
+    The null refits the encoder after features were exchanged between stimuli, so that the whole procedure,
     choice of alpha included, meets data without a relation. With `permute_within` they are exchanged only inside a category:
     what is left then is what the category alone predicts, a harder null.
 
@@ -65,17 +65,19 @@ class EncodingScores(Scores):
         measured, prediction = pairs.responses[fitted["row"]], fitted["prediction"]
         correlation = fitted["correlation"]
 
+        # of the mean alone: noise that resampling adds to each unit widens their distribution, so the bootstrap of a quantile over
+        # units lies above the quantile itself
         draws = bootstrap_rows(fitted["stimulus"], self.resamples, self.seed)
         resampled = [
-            _summaries(unit_correlation(measured[rows], prediction[rows]))
+            float(np.nanmean(unit_correlation(measured[rows], prediction[rows])))
             for rows in steps(draws, "bootstrap samples", self.resamples)
         ]
-        low, high = np.percentile(resampled, [2.5, 97.5], axis=0)
+        interval = dict(zip(("low", "high"), np.percentile(resampled, [2.5, 97.5]).tolist(), strict=True))
 
         rng = np.random.default_rng([self.seed, 1])
         null, null_correlation = np.empty((self.permutations, len(SUMMARIES))), None
         for number in steps(range(self.permutations), "permutations"):
-            refit = refit_permuted(self.encoder.fit_folds, pairs, rng, self.permute_within)
+            refit = refit_permuted(self.encoder.fit_folds, pairs, rng, "features", self.permute_within)
             null_correlation = unit_correlation(measured, refit)
             null[number] = _summaries(null_correlation)
 
@@ -84,14 +86,13 @@ class EncodingScores(Scores):
                 metric="unit_correlation",
                 summary=name,
                 value=value,
-                low=low[column],
-                high=high[column],
+                **(interval if name == "mean" else {}),
                 p=p_value(value, null[:, column]) if len(null) else NAN,
                 chance=float(null[:, column].mean()) if len(null) else NAN,
                 n=len(np.unique(fitted["stimulus"])),
                 n_unit="stimulus",
                 split=f"{self.encoder.split.describe()} [{fitted['split_hash']}]",
-                averaging=averaging(self.encoder.brain.run()),
+                averaging=averaging(self.encoder.brain.run(), fitted["row"]),
                 protocol=f"null within {self.permute_within}" if self.permute_within else "",
             )
             for column, (name, value) in enumerate(zip(SUMMARIES, _summaries(correlation), strict=True))

@@ -2,34 +2,54 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
 from recortex.data.base import Pictures, rows_of
+from recortex.data.pictures import luma, resized
 from recortex.decoders.base import DecodedFeatures, Decoder
 from recortex.errors import InvalidInput
 from recortex.features.pairs import refit_permuted
-from recortex.features.pixels import luma, shrink
 from recortex.generators.base import GeneratedPictures
 from recortex.metrics import bootstrap_interval, correlation_matrix, identification_ranks, pixel_correlation, ssim
 from recortex.progress import steps
 from recortex.scores.base import NAN, Score, Scores, as_columns, averaging, p_value
 from recortex.stage import Array, Figure, Result
 
-# (metric, subset) -> one value a trial
-Values = dict[tuple[str, str], np.ndarray]
+# (metric, subset) -> one value a trial, and among how many candidates at least
+Values = dict[tuple[str, str], tuple[np.ndarray, int]]
 TIE = 1e-12  # equal candidates may differ in the last bits of a matrix product
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The pixels on which decoded and seen pictures are compared; scores on different grids do not compare."""
+
+    height: int
+    width: int
+    grey: bool
+
+    def lay(self, pictures: np.ndarray) -> np.ndarray:
+        """(picture, height, width, channel) from 0 to 1, brought to this grid."""
+        values = luma(pictures.astype(np.float64)) if self.grey else pictures.astype(np.float64)
+        return np.clip(resized(values, self.height, self.width), 0, 1)
+
+    def describe(self) -> str:
+        """For the table of scores."""
+        return f"{self.height}x{self.width} {'grey' if self.grey else 'RGB'}"
 
 
 class ImageScores(Scores):
     """Decoded against seen pictures: pixel correlation, SSIM and identification, with interval and a null of refits.
 
     Identification is exact, over all candidates: each decoded picture is compared by pixel correlation with the true pictures of all
-    tested stimuli, ties counting half. ``within_category`` admits only candidates of the same category; ``by_stimulus`` asks the
-    reverse, for each seen picture among the decoded ones. The null refits the decoder on permuted training pairs and makes the
-    pictures again.
+    tested stimuli, ties counting half. ``within_category`` admits only candidates of the same category. ``within_fold`` admits only
+    those of the same fold: pictures that are retrieved from the training set are themselves among the candidates of other folds, so
+    a retrieval and a decoder compare fairly within folds alone. ``by_stimulus`` asks the reverse, for each seen picture among the
+    decoded ones. The null refits the decoder on permuted pairs and makes the pictures again.
 
     Parameters
     ----------
@@ -38,7 +58,12 @@ class ImageScores(Scores):
     stimuli : Pictures
         The seen ones.
     protocol : "pixels"
-        Compare in the pixel grid of the decoded pictures, values 0 to 1.
+        Compare pixel by pixel, values 0 to 1.
+    size : int, optional
+        Side of the grid on which both are compared; without it that of the decoded pictures. Scores on different grids do not
+        compare, so the grid stands in the table with the protocol.
+    grey : bool
+        Whether colour is averaged away first.
     permutations : int
         Refits with permuted training pairs.
     resamples : int
@@ -50,6 +75,8 @@ class ImageScores(Scores):
     pictures: GeneratedPictures
     stimuli: Pictures
     protocol: Literal["pixels"] = "pixels"
+    size: int | None = Field(default=None, ge=1)
+    grey: bool = False
     permutations: int = Field(default=20, ge=0)
     resamples: int = Field(default=2000, ge=2)
     seed: int = Field(default=0, ge=0)
@@ -75,13 +102,18 @@ class ImageScores(Scores):
         if len(tested) < 2:
             raise InvalidInput("identification needs at least two tested stimuli; hold out more")
         rows = rows_of(tested, shown["stimulus"], "decoded stimuli", "the pictures")
-        candidates = on_grid(shown["picture"][rows], made.shape("picture")[1:])
+        # colour counts only where both have it
+        grey = self.grey or 1 in (made.shape("picture")[3], shown.shape("picture")[3])
+        height, width = (self.size, self.size) if self.size else made.shape("picture")[1:3]
+        grid = Grid(height, width, grey)
+        candidates = grid.lay(shown["picture"][rows] / 255)
         category = shown["category"][rows] if "category" in shown else _labels(decoder, tested)
-        measured = compare(made["picture"], candidates, truth, category)
-        null = self._null(decoder, candidates, truth, category)
+        fold = _folds(decoder)
+        measured = compare(grid.lay(made["picture"]), candidates, truth, category, fold)
+        null = self._null(decoder, grid, candidates, truth, category, fold)
 
         scores = []
-        for place, ((metric, subset), values) in enumerate(measured.items()):
+        for place, ((metric, subset), (values, counted)) in enumerate(measured.items()):
             interval = bootstrap_interval(values, names, n_resamples=self.resamples, seed=self.seed)
             value = float(np.nanmean(values))
             scores.append(
@@ -95,29 +127,30 @@ class ImageScores(Scores):
                     chance=float(null[:, place].mean()) if len(null) else NAN,
                     n=interval.n_groups,
                     n_unit="stimulus",
-                    candidates=_candidates(metric, subset, tested, category),
+                    candidates=counted,
                     subset=subset,
-                    protocol=self.protocol,
+                    protocol=f"{self.protocol} {grid.describe()}",
                     split=_split(decoder),
-                    averaging=averaging(decoder.responses().run()),
+                    averaging=averaging(decoder.responses().run(), made["row"]),
                 )
             )
         table = as_columns(scores) | {
-            "correlation": measured["pixel_correlation", ""],
-            "identification": measured["two_way_identification", ""],
+            "stimulus": names,
+            "correlation": measured["pixel_correlation", ""][0],
+            "identification": measured["two_way_identification", ""][0],
         }
-        # the trials' own column; the scores' columns are named otherwise
-        return table | {"stimulus": names} | ({"null": null} if len(null) else {})
+        return table | ({"null": null} if len(null) else {})
 
-    def _null(self, decoder: DecodedFeatures, *against: Any) -> np.ndarray:
+    def _null(self, decoder: DecodedFeatures, grid: Grid, *against: Any) -> np.ndarray:
         """(permutation, score): the same scores after refits; empty for a decoder that was not fitted here."""
         if not isinstance(decoder, Decoder) or self.permutations == 0:
             return np.empty((0, 0))
         pairs, rng = decoder.pairs(), np.random.default_rng([self.seed, 1])
         null = []
         for _ in steps(range(self.permutations), "permutations"):
-            pictures = self.pictures.render(refit_permuted(decoder.fit_folds, pairs, rng))["picture"]
-            null.append([float(np.nanmean(values)) for values in compare(pictures, *against).values()])
+            made = self.pictures.render(refit_permuted(decoder.fit_folds, pairs, rng, "responses"))["picture"]
+            compared = compare(grid.lay(made), *against)
+            null.append([float(np.nanmean(values)) for values, _ in compared.values()])
         return np.array(null)
 
     def figures(self, result: Result) -> list[Figure]:
@@ -141,24 +174,14 @@ class ImageScores(Scores):
         ]
 
 
-def on_grid(pictures: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Seen pictures (uint8) on the pixel grid of decoded ones: 0 to 1, as many channels, resized where sizes differ."""
-    values = pictures.astype(np.float64) / 255
-    if shape[2] == 1:
-        values = luma(values)
-    elif values.shape[3] == 1:
-        values = np.repeat(values, shape[2], axis=3)
-    if values.shape[1:3] != shape[:2]:
-        if shape[0] != shape[1]:
-            raise InvalidInput(
-                f"decoded pictures are {shape[0]} x {shape[1]} and the seen ones {values.shape[1:3]}: no common grid"
-            )
-        values = np.clip(shrink(values, shape[0]), 0, 1)
-    return values
-
-
-def compare(pictures: np.ndarray, candidates: np.ndarray, truth: np.ndarray, category: np.ndarray | None) -> Values:
-    """Every score of decoded pictures, a value a trial.
+def compare(
+    pictures: np.ndarray,
+    candidates: np.ndarray,
+    truth: np.ndarray,
+    category: np.ndarray | None = None,
+    fold: np.ndarray | None = None,
+) -> Values:
+    """Every score of decoded pictures, a value a trial, and its number of candidates.
 
     Parameters
     ----------
@@ -170,21 +193,34 @@ def compare(pictures: np.ndarray, candidates: np.ndarray, truth: np.ndarray, cat
         Which candidate was shown.
     category : (stimulus,) array, optional
         Of each candidate.
+    fold : (trial,) array, optional
+        Which fold each trial was held out in.
     """
     seen = candidates[truth]
     likeness = correlation_matrix(pictures.reshape(len(pictures), -1), candidates.reshape(len(candidates), -1))
-    forward = identification_ranks(likeness, truth, tolerance=TIE)
     same_stimulus = truth[:, None] == truth[None, :]
-    reverse = identification_ranks(likeness[:, truth].T, np.arange(len(truth)), ~same_stimulus, tolerance=TIE)
-    values = {("pixel_correlation", ""): pixel_correlation(seen, pictures)}
+    ranked = {
+        "": identification_ranks(likeness, truth, tolerance=TIE),
+        "by_stimulus": identification_ranks(likeness[:, truth].T, np.arange(len(truth)), ~same_stimulus, tolerance=TIE),
+    }
+    if category is not None:
+        ranked["within_category"] = identification_ranks(
+            likeness, truth, category[truth][:, None] == category[None, :], tolerance=TIE
+        )
+    if fold is not None and len(np.unique(fold)) > 1:
+        of_stimulus = np.empty(len(candidates), dtype=fold.dtype)
+        of_stimulus[truth] = fold
+        ranked["within_fold"] = identification_ranks(likeness, truth, fold[:, None] == of_stimulus[None, :], tolerance=TIE)
+    values: Values = {("pixel_correlation", ""): (pixel_correlation(seen, pictures), 0)}
     if min(pictures.shape[1:3]) >= 11:  # the window of the usual SSIM; smaller pictures have none
-        values["ssim", ""] = ssim(seen, pictures)
-    values["two_way_identification", ""] = forward.two_way_identification()
-    values["two_way_identification", "by_stimulus"] = reverse.two_way_identification()
-    if category is not None and np.bincount(np.unique(category, return_inverse=True)[1]).max() > 1:
-        within = identification_ranks(likeness, truth, category[truth][:, None] == category[None, :], tolerance=TIE)
-        values["two_way_identification", "within_category"] = within.two_way_identification()
-    values["top1_retrieval", ""] = forward.top1_retrieval()
+        values["ssim", ""] = ssim(seen, pictures), 0
+    for subset, ranks in ranked.items():
+        rivalled = ranks.candidates[ranks.candidates > 1]
+        if not len(rivalled):
+            continue
+        values["two_way_identification", subset] = ranks.two_way_identification(), int(rivalled.min())
+        if subset in ("", "within_fold"):
+            values["top1_retrieval", subset] = ranks.top1_retrieval(), int(rivalled.min())
     return values
 
 
@@ -198,14 +234,9 @@ def _labels(decoder: DecodedFeatures, tested: np.ndarray) -> np.ndarray | None:
     return np.array([by_name[str(name)] for name in tested]) if len(by_name) == len(pairs) else None
 
 
-def _candidates(metric: str, subset: str, tested: np.ndarray, category: np.ndarray | None) -> int:
-    """Among how many the choice was made; the smallest number where it differs between trials."""
-    if metric in ("pixel_correlation", "ssim"):
-        return 0
-    if subset == "within_category" and category is not None:
-        sizes = np.unique(category, return_counts=True)[1]
-        return int(sizes[sizes > 1].min())
-    return len(tested)
+def _folds(decoder: DecodedFeatures) -> np.ndarray | None:
+    """The fold of each decoded trial; None for a decoder that was not fitted here."""
+    return decoder.run()["held_out_in"] if isinstance(decoder, Decoder) else None
 
 
 def _split(decoder: DecodedFeatures) -> str:

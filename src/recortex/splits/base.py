@@ -65,8 +65,14 @@ class Split(Node):
         InvalidInput
             The column is not there, a side of a fold is empty, or a trial or stimulus stands on both sides of one.
         """
-        folds = self.assign(trials)
+        folds, labels = self.assign(trials), self.groups(trials)
         check(folds, trials)
+        for fold in folds:
+            if torn := sorted(set(labels[fold.train]) & set(labels[fold.test])):
+                raise InvalidInput(
+                    f"split: fold {fold.name} has {self.by} {listed(torn, 3)} in training and test, which by: {self.by} keeps together; "
+                    f"use by: stimulus, or split whole {self.by}s"
+                )
         return folds
 
     def groups(self, trials: Trials) -> np.ndarray:

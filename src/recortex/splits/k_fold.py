@@ -34,7 +34,8 @@ class KFold(Split):
             There are fewer groups than folds.
         """
         labels = self.groups(trials)
-        groups = np.array(list(dict.fromkeys(labels.tolist())))
+        # with a seed by name: people who saw the same stimuli in another order get the same folds
+        groups = np.array(list(dict.fromkeys(labels.tolist()))) if self.seed is None else np.unique(labels)
         count = self.folds or len(groups)
         if len(groups) < max(count, 2):
             raise InvalidInput(f"split by {self.by}: {len(groups)} groups cannot make {count} folds; set fewer folds")
