@@ -114,7 +114,7 @@ def _content(path: Path) -> str:
             found = hashlib.file_digest(handle, "sha256").hexdigest()
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read: {error.strerror or error}") from error
-    if time.time() - before.st_mtime > RACY_S:
+    if time.time() - max(before.st_mtime, before.st_ctime) > RACY_S:
         _remember(memory, found)
     return found
 

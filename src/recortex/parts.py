@@ -62,8 +62,14 @@ def part_file(stage: Stage, tile: range) -> Path:
     return folder(stage) / f"{tile.start:010d}-{tile.stop:010d}.h5"
 
 
-def make(stage: Stage, tile: range) -> Path:
-    """Compute and write one part, unless a sound one is there."""
+def make(stage: Stage, tile: range, dim: str) -> Path:
+    """Compute and write one part along a dimension, unless a sound one is there.
+
+    Raises
+    ------
+    TypeError
+        The stage made a part of another length than asked for.
+    """
     path = part_file(stage, tile)
     try:
         store.Result(path)
@@ -73,7 +79,9 @@ def make(stage: Stage, tile: range) -> Path:
     except DamagedFile as damage:
         store.current().set_aside(damage)
     arrays = stage.compute_tile(tile)
-    store.check_arrays(stage.returns, arrays, stage.type_name())
+    sizes = store.check_arrays(stage.returns, arrays, stage.type_name())
+    if sizes.get(dim) != len(tile):
+        raise TypeError(f"{stage.type_name()}: asked for {len(tile)} along {dim}, made {sizes.get(dim)}")
 
     def fill(draft: store.Draft) -> None:
         for name, values in arrays.items():
@@ -87,7 +95,7 @@ def make(stage: Stage, tile: range) -> Path:
 def make_all(stage: Stage, tiling: Tiling) -> list[Path]:
     """Make every missing part, one after the other."""
     tiles = settle(stage, tiling).tiles()
-    return [make(stage, tile) for tile in steps(tiles, "parts")]
+    return [make(stage, tile, tiling.dim) for tile in steps(tiles, "parts")]
 
 
 def join(stage: Stage, paths: Sequence[Path], tiling: Tiling, provenance: dict[str, Any]) -> store.Result:
@@ -96,7 +104,7 @@ def join(stage: Stage, paths: Sequence[Path], tiling: Tiling, provenance: dict[s
     Raises
     ------
     TypeError
-        An array without the tiled dimension differs between parts.
+        An array without the tiled dimension, or the kind of an array, differs between parts.
     """
     results = [store.Result(path) for path in paths]
     first = results[0]
@@ -112,6 +120,9 @@ def join(stage: Stage, paths: Sequence[Path], tiling: Tiling, provenance: dict[s
                 draft.put(name, head)
                 continue
             axis = dims.index(tiling.dim)
+            if head.dtype.kind == "U":  # few bytes, and the longest word is known only when all are there
+                draft.put(name, np.concatenate([result[name] for result in results], axis=axis))
+                continue
             shape = (*head.shape[:axis], tiling.size, *head.shape[axis + 1 :])
             variable = draft.create(name, shape, head.dtype)
             start = 0
@@ -119,7 +130,9 @@ def join(stage: Stage, paths: Sequence[Path], tiling: Tiling, provenance: dict[s
                 values = result[name]
                 stop = start + values.shape[axis]
                 place = (slice(None),) * axis + (slice(start, stop),)
-                variable[place] = values.astype(object) if values.dtype.kind == "U" else values
+                if values.dtype != head.dtype:
+                    raise TypeError(f"{stage.type_name()}: {name} is {head.dtype} in one part and {values.dtype} in another")
+                variable[place] = values
                 start = stop
 
     joined = store.current().write(stage.type_name(), stage.key(), stage.returns, fill, provenance)

@@ -9,10 +9,11 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 from pydantic_core import core_schema
 
 from recortex import keys, parts, store
@@ -134,6 +135,12 @@ def _plain(value: Any) -> Any:
     return value if value is None or isinstance(value, bool | int | float | str) else str(value)
 
 
+def _has_path(value: Any) -> bool:
+    if isinstance(value, dict):
+        value = list(value.values())
+    return isinstance(value, LocalPath) or (isinstance(value, list | tuple) and any(map(_has_path, value)))
+
+
 def _nodes(value: Any) -> Iterator[Node]:
     if isinstance(value, Node):
         yield value
@@ -168,16 +175,21 @@ def _key(node: Node, memo: dict[int, str]) -> str:
         if NOT_IN_KEY in field.metadata:
             continue
         mine = _token(getattr(node, name), memo)
-        if not field.is_required():
-            # a memo of its own: the default is a passing copy, and another object may get its id afterwards
-            default = _token(field.get_default(call_default_factory=True), {})
-            # by token, not by ==, for which 1, 1.0 and True are one
-            if keys.digest(mine) == keys.digest(default):
-                continue
-        fields[name] = mine
+        # by token, not by ==, for which 1, 1.0 and True are one
+        if field.is_required() or keys.digest(mine) != _default_digest(type(node), name):
+            fields[name] = mine
     versions = [vars(cls)["version"] for cls in type(node).__mro__ if "version" in vars(cls)]
     memo[id(node)] = keys.digest([node.type_name(), versions, fields, _token(node.key_extra(), memo)])
     return memo[id(node)]
+
+
+@cache
+def _default_digest(cls: type[Node], name: str) -> str:
+    """The digest of a field's default as validation leaves it: a default of 1 for a float is 1.0 in every instance."""
+    field = cls.model_fields[name]
+    annotation: Any = field.annotation
+    default = TypeAdapter(annotation).validate_python(field.get_default(call_default_factory=True))
+    return keys.digest(_token(default, {}))
 
 
 def _token(value: Any, memo: dict[int, str]) -> Any:
@@ -259,16 +271,19 @@ class Stage(Node):
             found = here.load(name, key)  # another process may have made it while this one waited
             if found is not None:
                 return found
-            try:
-                return self._make(here, key)
-            except DamagedFile as damage:  # an input that went bad: once more, from sound ones
-                here.set_aside(damage)
-                return self._make(here, key)
-            except FileNotFoundError:
-                found = here.load(name, key)  # another host may have joined the parts this one was reading
-                if found is None:
-                    raise
-                return found
+            for bad in range(len(self.inputs()) + 1):
+                try:
+                    return self._make(here, key)
+                except DamagedFile as damage:  # an input that went bad: again, from a sound one
+                    if bad == len(self.inputs()):
+                        raise
+                    here.set_aside(damage)
+                except FileNotFoundError:
+                    found = here.load(name, key)  # another host may have joined the parts this one was reading
+                    if found is None:
+                        raise
+                    return found
+            raise AssertionError("unreachable")
 
     def _make(self, here: store.Store, key: str) -> Result:
         for stage in self.inputs().values():
@@ -290,7 +305,8 @@ class Stage(Node):
 
     def _check_files(self, key: str) -> None:
         """Refuse to keep a result under the key of files that changed while they were read."""
-        if not any(isinstance(getattr(self, name), LocalPath) for name in type(self).model_fields):
+        own = [self, *(node for name, node in self.children() if not isinstance(node, Stage))]
+        if not any(_has_path(getattr(node, name)) for node in own for name in type(node).model_fields):
             return
         with keys.looking_again():
             if self.key() != key:

@@ -60,7 +60,7 @@ class Array:
             object.__setattr__(self, name, value)
 
 
-KINDS = {"float": "f", "int": "iu", "bool": "b", "uint8": "u", "str": "UO"}
+KINDS = {"float": "f", "int": "iu", "bool": "b", "uint8": "u", "str": "U"}
 
 
 def check_arrays(promised: Mapping[str, Array], arrays: Mapping[str, Any], owner: str) -> dict[str, int]:
@@ -110,8 +110,8 @@ class Result(Mapping[str, np.ndarray]):
                 for name, shape in self._arrays.items():
                     if list(file[name].shape) != shape:
                         raise DamagedFile(self.path, f"{name} has shape {file[name].shape} instead of {tuple(shape)}")
-            except (OSError, KeyError, ValueError, RuntimeError) as error:
-                raise error if isinstance(error, DamagedFile) else DamagedFile(self.path, str(error)) from error
+            except (OSError, KeyError, ValueError, RuntimeError, TypeError, AttributeError) as error:
+                raise _damage(self.path, error, "it is no result of recortex") from error
 
     def __repr__(self) -> str:
         arrays = ", ".join(f"{name} {tuple(shape)}" for name, shape in self._arrays.items())
@@ -121,10 +121,8 @@ class Result(Mapping[str, np.ndarray]):
     def _open(self) -> Iterator[h5py.File]:
         try:
             file = h5py.File(self.path, "r", locking=False)
-        except FileNotFoundError:
-            raise
         except OSError as error:
-            raise DamagedFile(self.path, "HDF5 cannot open it") from error
+            raise _damage(self.path, error, "HDF5 cannot open it") from error
         with file:
             yield file
 
@@ -157,12 +155,12 @@ class Result(Mapping[str, np.ndarray]):
             try:
                 dataset = file[name]
                 place = rows if dataset.ndim else ()
-                if h5py.check_string_dtype(dataset.dtype):
-                    return np.array(dataset.asstr()[place], dtype=str)
                 values = np.asarray(dataset[place])
+                if values.dtype.kind == "S":
+                    return np.char.decode(values, "utf-8")
                 return values.astype(bool) if dataset.attrs.get("dtype") == "bool" else values
-            except (OSError, RuntimeError, KeyError) as error:
-                raise DamagedFile(self.path, f"{name} cannot be read") from error
+            except (OSError, RuntimeError, KeyError, ValueError) as error:
+                raise _damage(self.path, error, f"{name} cannot be read") from error
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._arrays)
@@ -186,6 +184,15 @@ class Result(Mapping[str, np.ndarray]):
         return xarray.open_dataset(self.path, engine="h5netcdf")
 
 
+def _damage(path: Path, error: Exception, reason: str) -> Exception:
+    """An error of reading as damage, unless the system refused: a file that may not be opened now is not bad."""
+    if isinstance(error, DamagedFile):
+        return error
+    if isinstance(error, OSError) and error.errno is not None:
+        return error
+    return DamagedFile(path, reason)
+
+
 def _plain(value: Any) -> Any:
     return value.decode() if isinstance(value, bytes) else value
 
@@ -204,25 +211,29 @@ class Draft:
         for dim, size in zip(spec.dims, shape, strict=True):
             if dim not in self.file.dimensions:
                 self.file.dimensions[dim] = size
-        text = dtype.kind in "UO"
-        stored = h5py.string_dtype() if text else np.dtype("int8") if dtype.kind == "b" else dtype
+        stored = np.dtype("int8") if dtype.kind == "b" else dtype
         # a checksum a chunk: flipped bytes are noticed on read
-        checked = {} if text or not shape else {"fletcher32": True}
-        variable = self.file.create_variable(name, spec.dims, stored, **checked)
+        variable = self.file.create_variable(name, spec.dims, stored, **({"fletcher32": True} if shape else {}))
         if spec.units:
             variable.attrs["units"] = spec.units
         if spec.about:
             variable.attrs["long_name"] = spec.about
         if dtype.kind == "b":
             variable.attrs["dtype"] = "bool"  # as xarray writes and reads booleans
+        if dtype.kind == "S":
+            variable.attrs["_Encoding"] = "utf-8"  # as xarray reads words
         self.shapes[name] = list(shape)
         return variable
 
     def put(self, name: str, values: Any) -> None:
         """Write a whole array."""
         values = np.asarray(values)
+        if values.dtype.kind == "U":
+            # of fixed length: words of any length would lie in HDF5's global heap, which has no checksum
+            values = np.char.encode(values, "utf-8")
+            values = values.astype(f"S{max(values.dtype.itemsize, 1)}")
         variable = self.create(name, values.shape, values.dtype)
-        variable[...] = values.astype(object) if values.dtype.kind == "U" else values
+        variable[...] = values
 
 
 @dataclass(frozen=True)
@@ -279,10 +290,14 @@ class Store:
             with h5netcdf.File(unfinished, "w", locking=False) as file:
                 draft = Draft(file, promised)
                 fill(draft)
-                file.attrs["recortex_stage"] = type_name
-                file.attrs["recortex_arrays"] = json.dumps(draft.shapes)
-                file.attrs["recortex_provenance"] = json.dumps(provenance)
-                file.attrs[MARK] = key
+                words = {
+                    "recortex_stage": type_name,
+                    "recortex_arrays": json.dumps(draft.shapes),
+                    "recortex_provenance": json.dumps(provenance),
+                    MARK: key,
+                }
+                for name, text in words.items():
+                    file.attrs[name] = np.bytes_(text.encode())
             with open(unfinished, "rb+") as handle:
                 os.fsync(handle.fileno())
             unfinished.chmod(0o444)

@@ -144,6 +144,6 @@ class Tiled(Whole):
         note(self.log, f"{rows.start}-{rows.stop}")
         full = wave(self.numbers.run()["value"], self.size)
         out = {name: values[..., rows.start : rows.stop] for name, values in full.items() if name != "base"}
-        if self.breaks == "short" and rows.start > 0:
+        if self.breaks == "short" and rows.start == 3:
             out = {name: values[..., :-1] for name, values in out.items()}
         return out | {"base": full["base"] + (rows.start if self.breaks == "base" else 0)}

@@ -13,18 +13,18 @@ from typing import Annotated, Any, ClassVar
 
 import instances
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from instances import catalog_classes, changed, essence, places, rebuilt
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, Field, create_model
 
-from recortex import keys
+from recortex import keys, store
 from recortex.data.digits69 import Digits69
 from recortex.data.picture_folder import PictureFolder
 from recortex.features.torchvision_net import TorchvisionNet
 from recortex.splits.base import Split
 from recortex.splits.k_fold import KFold
-from recortex.stage import NOT_IN_KEY, LocalPath, Node, Stage, _token
+from recortex.stage import NOT_IN_KEY, LocalPath, Node, Stage
 
 same_fixture = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=25)
 
@@ -66,13 +66,12 @@ class One(Node):
 # the law over the catalog
 
 
-@pytest.mark.parametrize("cls", catalog_classes(), ids=lambda cls: cls.__name__)
+@pytest.mark.parametrize("cls", [cls for cls in catalog_classes() if cls.model_fields], ids=lambda cls: cls.__name__)
 @given(data=st.data())
 @same_fixture
 def test_a_change_of_any_field_at_any_depth_changes_the_key(cls: type[Node], maker: instances.Maker, data: st.DataObject) -> None:
     tree = data.draw(maker.instance(cls), label="tree")
     spots = [(place, node, name) for place, node in places(tree) for name in type(node).model_fields]
-    assume(spots)
     place, node, name = data.draw(st.sampled_from(spots), label="spot")
     field = type(node).model_fields[name]
     other = changed(tree, place, name, data.draw(maker.value(field.annotation, tuple(field.metadata)), label="new value"))
@@ -113,17 +112,6 @@ def instances_pictures() -> Node:
     from recortex.data.handwritten_digits import HandwrittenDigits
 
     return HandwrittenDigits(count=20)
-
-
-@pytest.mark.parametrize("cls", catalog_classes(), ids=lambda cls: cls.__name__)
-def test_a_default_is_written_as_the_value_it_becomes(cls: type[Node]) -> None:
-    # else it is never recognised as the default, and adding such a field moves every key
-    for name, field in cls.model_fields.items():
-        if field.is_required():
-            continue
-        alone = create_model("Alone", __config__=ConfigDict(validate_default=True), **{name: (field.annotation, field)})
-        validated = getattr(alone(), name)
-        assert keys.digest(_token(validated, {})) == keys.digest(_token(field.get_default(call_default_factory=True), {})), name
 
 
 # processes
@@ -329,15 +317,16 @@ def key_of(path: Path) -> str:
     return One(path=path).key()
 
 
-def settle(path: Path) -> None:
-    """Make a file old enough for its checksum to be remembered."""
-    os.utime(path, (time.time() - 1000, time.time() - 1000))
+@pytest.fixture
+def remembering(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files of this very moment are remembered too."""
+    monkeypatch.setattr(keys, "RACY_S", -1.0)
 
 
+@pytest.mark.usefixtures("remembering")
 def test_one_changed_byte_changes_the_key_even_under_the_same_size_and_time(tmp_path: Path) -> None:
     file = tmp_path / "a.npy"
     file.write_bytes(b"x" * 100)
-    settle(file)
     stat = file.stat()
     before = key_of(file)
     assert key_of(file) == before
@@ -349,16 +338,22 @@ def test_one_changed_byte_changes_the_key_even_under_the_same_size_and_time(tmp_
     assert key_of(file) != before
 
 
-def test_changes_within_one_tick_of_the_clock_are_not_missed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("remembering")
+def test_a_file_that_stayed_as_it_was_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "a.npy"
-    old = time.time_ns() - 1000 * 10**9
-    found = []
-    for value in range(40):  # size, inode and mtime stay; only the change time could tell, and it ticks slowly
-        with open(file, "wb") as handle:
-            handle.write(bytes([value]) * 10)
-        os.utime(file, ns=(old, old))
-        found.append(key_of(file))
-    assert len(set(found)) == 40
+    file.write_bytes(b"x" * 100)
+    before = key_of(file)
+    monkeypatch.setattr(keys.hashlib, "file_digest", lambda *_: pytest.fail("read again"))
+    assert key_of(file) == before
+
+
+def test_a_file_changed_just_now_is_not_remembered_whatever_time_it_claims(tmp_path: Path) -> None:
+    # within one tick of the clock it may change again under the same identity; tools that restore mtime do not restore ctime
+    file = tmp_path / "a.npy"
+    file.write_bytes(b"x")
+    os.utime(file, (time.time() - 1000, time.time() - 1000))
+    key_of(file)
+    assert not [path for path in (store.current().root / "digests").rglob("*") if path.is_file()]
 
 
 def test_a_moved_or_renamed_file_keeps_its_key(tmp_path: Path) -> None:
@@ -420,9 +415,9 @@ def test_a_file_behind_a_link_counts_by_its_content(tmp_path: Path) -> None:
     assert key_of(tmp_path / "link.npy") == key_of(tmp_path / "a.npy")
 
 
+@pytest.mark.usefixtures("remembering")
 def test_a_key_needs_no_writable_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.npy").write_text("one")
-    settle(tmp_path / "a.npy")
     before = key_of(tmp_path / "a.npy")
     (tmp_path / "not_a_folder").write_text("")
     monkeypatch.setenv("RECORTEX_CACHE", str(tmp_path / "not_a_folder" / "cache"))

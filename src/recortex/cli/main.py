@@ -33,9 +33,10 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show where an error came f
 def main() -> None:
     """Run a command; an error that recortex raises on purpose becomes one line and exit code 2."""
     try:
-        app(standalone_mode=False)
+        code = app(standalone_mode=False)
     except Exception as error:
-        sys.exit(_failed(error))
+        code = _failed(error)
+    sys.exit(code if isinstance(code, int) else 0)
 
 
 def _failed(error: Exception) -> int:
@@ -96,9 +97,10 @@ def run(
     debug: Debug = False,
 ) -> None:
     """Compute what is not there yet, and write outputs/PIPELINE: links, scores.csv, report.html."""
-    with _store(cache):
+    with _store(cache) as here:
         name, entries, branches = _load(pipeline, set_, overlay, each)
         from recortex.cli.display import closing_table, watcher
+        from recortex.errors import DamagedFile
         from recortex.pipeline.outputs import lay_out
         from recortex.pipeline.run import run as run_pipeline
         from recortex.pipeline.sites import Site, load_site
@@ -106,7 +108,12 @@ def run(
         place = load_site(site) if site else Site(workers=workers) if workers else None
         with watcher() as watching:
             outcomes = run_pipeline(branches, watching, place)
-        report = lay_out(outputs / name, entries, branches)
+            try:
+                report = lay_out(outputs / name, entries, branches)
+            except DamagedFile as damage:  # only now read, and found bad: made again, once
+                here.set_aside(damage)
+                outcomes = run_pipeline(branches, watching, place)
+                report = lay_out(outputs / name, entries, branches)
         closing_table(outcomes, report)
         failed = [outcome for outcome in outcomes if outcome.status == "failed"]
         if failed and debug and failed[0].error is not None:

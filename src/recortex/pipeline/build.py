@@ -46,14 +46,14 @@ def _build(name: str, entries: Entries, built: dict[str, Node], path: list[str])
             raise InvalidInput(f"{name}: {entry.type} has no field {key}{did_you_mean(key, cls.model_fields)}")
         annotation = cls.model_fields[key].annotation
 
-        def refer(text: str, wanted: type[Node], field: str = key) -> Node:
+        def refer(text: str, wanted: tuple[type[Node], ...], field: str = key) -> Node:
             if text not in entries:
                 raise InvalidInput(f"{name}.{field}: there is no entry {text}{did_you_mean(text, entries)}")
             node = _build(text, entries, built, [*path, name])
             if not isinstance(node, wanted):
-                raise InvalidInput(
-                    f"{name}.{field} needs {_article(wanted.__name__)}; {text} is {_article(node.type_name())}{_fitting(wanted, built)}"
-                )
+                kinds = " or ".join(_article(cls.__name__) for cls in wanted)
+                given = _article(node.type_name())
+                raise InvalidInput(f"{name}.{field} needs {kinds}; {text} is {given}{_fitting(wanted, built)}")
             return node
 
         values[key] = _resolve(value, annotation, refer, entry.folders.get(key, Path.cwd()), f"{name}.{key}")
@@ -68,16 +68,16 @@ def _build(name: str, entries: Entries, built: dict[str, Node], path: list[str])
 
 def _resolve(value: Any, annotation: Any, refer: Any, folder: Path, where: str) -> Any:
     """Follow a field's annotation down to where a string names another entry, or a file."""
-    wanted = _node_type(annotation)
+    wanted = _node_types(annotation)
     if isinstance(value, list):
         inner = _inside(annotation)
         return tuple(_resolve(item, inner, refer, folder, where) for item in value)
-    if isinstance(value, dict) and wanted is not None:
+    if isinstance(value, dict) and wanted:
         if "type" in value:
             raise InvalidInput(f"{where}: give the stage a name: an entry of its own, and its name here")
         inner = _inside(annotation)
         return {key: _resolve(item, inner, refer, folder, where) for key, item in value.items()}
-    if wanted is not None and value is not None:
+    if wanted and value is not None:
         if not isinstance(value, str):
             raise InvalidInput(f"{where} must be the name of an entry, got {value!r}")
         return refer(value, wanted)
@@ -100,12 +100,11 @@ def _inside(annotation: Any) -> Any:
     return parts[-1] if parts else Any
 
 
-def _node_type(annotation: Any) -> type[Node] | None:
-    """The node class that an annotation mentions, if any."""
+def _node_types(annotation: Any) -> tuple[type[Node], ...]:
+    """The node classes that an annotation mentions."""
     if isinstance(annotation, type) and issubclass(annotation, Node):
-        return annotation
-    found = [_node_type(part) for part in _arguments(annotation)]
-    return next((cls for cls in found if cls is not None), None)
+        return (annotation,)
+    return tuple(cls for part in _arguments(annotation) for cls in _node_types(part))
 
 
 def _mentions(annotation: Any, cls: type) -> bool:
@@ -116,7 +115,7 @@ def _article(word: str) -> str:
     return f"{'an' if word[0] in 'AEIOU' else 'a'} {word}"
 
 
-def _fitting(wanted: type[Node], built: dict[str, Node]) -> str:
+def _fitting(wanted: tuple[type[Node], ...], built: dict[str, Node]) -> str:
     fitting = [name for name, node in built.items() if isinstance(node, wanted)]
     return f"; {', '.join(fitting)} would do" if fitting else ""
 

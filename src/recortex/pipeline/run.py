@@ -208,9 +208,8 @@ def on_worker(stage: Stage, name: str, root: Path, needs: Sequence[Any]) -> tupl
             if stage.cached() is None:
                 try:
                     _parts_on_workers(stage, root)
-                except DamagedFile as damage:  # as in one process: once more, from sound inputs
+                except DamagedFile as damage:  # an input; made again below, and the stage from it
                     store.current().set_aside(damage)
-                    stage.run()
             return _make(stage, root)
     except Exception as error:
         return Failure(name, "failed", _message(error))
@@ -218,17 +217,19 @@ def on_worker(stage: Stage, name: str, root: Path, needs: Sequence[Any]) -> tupl
 
 def _parts_on_workers(stage: Stage, root: Path) -> None:
     tiling = stage.tiling()
-    tiles = parts.settle(stage, tiling).tiles() if tiling is not None else []
+    if tiling is None:
+        return
+    tiles = parts.settle(stage, tiling).tiles()
     if len(tiles) > 1:
         from distributed import worker_client
 
         with worker_client() as client:
-            client.gather([client.submit(_part, stage, tile, root, pure=False) for tile in tiles])
+            client.gather([client.submit(_part, stage, tile, tiling.dim, root, pure=False) for tile in tiles])
 
 
-def _part(stage: Stage, tile: range, root: Path) -> str:
+def _part(stage: Stage, tile: range, dim: str, root: Path) -> str:
     with store.use(store.Store(root)):
-        return str(parts.make(stage, tile))
+        return str(parts.make(stage, tile, dim))
 
 
 def _told(task: Task, future: Any) -> Outcome:

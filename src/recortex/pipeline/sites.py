@@ -87,7 +87,7 @@ class Site(BaseModel):
             n_workers=self.workers,
             threads_per_worker=1,
             processes=True,
-            dashboard_address=None,
+            dashboard_address=":0",
             silence_logs=50,
             env=limits,
         )
