@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from rich.console import Console
 
 from recortex.data._array_files import SUFFIXES as ARRAY_SUFFIXES
 from recortex.data._array_files import array_names, read_array
-from recortex.data._nifti import is_nifti
+from recortex.data._nifti import is_nifti, shape_of
 from recortex.data._picture_bytes import SUFFIXES as PICTURE_SUFFIXES
 from recortex.data._trial_table import read_trials
 from recortex.errors import InvalidInput, listed
 from recortex.keys import visible_files
+from recortex.pipeline.entries import parse
+
+EXIF_ORIENTATION = 0x0112  # 5 to 8: a picture that is shown lying on its side
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,8 @@ def write_pipeline(file: Path, brain: Path, trials: Path | None, stimuli: Path |
     """
     if file.exists() and not force:
         raise InvalidInput(f"{file} is there already; choose another name, or --force to replace it")
+    if file.is_dir():
+        raise InvalidInput(f"{file} is a folder; name the pipeline file to write, as in {file / 'my.yaml'}")
     for path in (brain, trials, stimuli, mask):
         if path is not None and not path.exists():
             raise InvalidInput(f"there is no file or folder {path}")
@@ -44,7 +49,7 @@ def write_pipeline(file: Path, brain: Path, trials: Path | None, stimuli: Path |
     table = read_trials(table_path)
     count = len(table["stimulus"])
     columns = [name for name in table if name not in ("extra", "extra_column")] + list(table.get("extra_column", []))
-    base = file.absolute().parent
+    base = file.absolute().parent.resolve()
     responses = _look_at_brain(brain, mask, count)
     pictures = _look_at_stimuli(stimuli, set(table["stimulus"].tolist())) if stimuli else None
 
@@ -97,7 +102,7 @@ def write_pipeline(file: Path, brain: Path, trials: Path | None, stimuli: Path |
         lines += ["", "# Give --stimuli to encode and decode pictures, or a column category in the trial table to decode that."]
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    Console().print(f"wrote {file}; look at it, then: recortex plan {file}", highlight=False, soft_wrap=True)
+    Console().print(f"wrote {file}; look at it, then: recortex plan {file}", highlight=False, soft_wrap=True, markup=False)
 
 
 def _beside(brain: Path) -> Path:
@@ -110,15 +115,17 @@ def _beside(brain: Path) -> Path:
 
 def _look_at_brain(path: Path, mask: Path | None, count: int) -> Seen:
     if is_nifti(path):
-        import nibabel
-
         if mask is None:
             raise InvalidInput(f"{path.name} is an image: say which voxels count with --mask FILE")
-        image: Any = nibabel.load(path)
-        shape = image.shape
-        if len(shape) != 4 or shape[3] != count:
-            raise InvalidInput(f"{path.name} has shape {shape}; it needs one volume for each of the {count} trials of the table")
+        shape = shape_of(path, 4, "an image of responses, one volume a trial,")
+        grid = shape_of(mask, 3, "a mask")
+        if grid != shape[:3]:
+            raise InvalidInput(f"{mask.name} has shape {grid} and the image {path.name} {shape[:3]}; resample one")
+        if shape[3] != count:
+            raise InvalidInput(f"{path.name} has {shape[3]} volumes; it needs one for each of the {count} trials of the table")
         return Seen({}, f"{path.name}: {shape[3]} volumes of {' x '.join(map(str, shape[:3]))} voxels.")
+    if mask is not None:
+        raise InvalidInput(f"{path.name} is not a NIfTI image, so --mask {mask.name} does not apply to it")
     if path.suffix.lower() not in ARRAY_SUFFIXES:
         raise InvalidInput(f"{path.name}: responses are {', '.join(ARRAY_SUFFIXES)}, .nii or .nii.gz")
     fitting = []
@@ -131,6 +138,13 @@ def _look_at_brain(path: Path, mask: Path | None, count: int) -> Seen:
             continue  # a struct or cell next to the responses
         if len(shape) == 2 and count in shape:
             fitting.append((name, shape))
+    if not fitting and path.suffix.lower() == ".mat":
+        for name in array_names(path):
+            try:
+                read_array(path, name)
+            except InvalidInput as error:
+                if "is a struct" in str(error):
+                    raise
     if not fitting:
         raise InvalidInput(
             f"{path.name} holds no two-dimensional array with {count} trials, as many as the trial table has lines"
@@ -163,7 +177,8 @@ def _look_at_stimuli(path: Path, wanted: set[str]) -> Seen:
         for file in files:
             try:
                 with Image.open(file) as picture:
-                    sizes.add(picture.size)
+                    turned = picture.getexif().get(EXIF_ORIENTATION, 1) >= 5
+                    sizes.add(picture.size[::-1] if turned else picture.size)
             except Exception as error:
                 raise InvalidInput(f"{file} cannot be read as a picture: {error}") from error
         one = len(sizes) == 1
@@ -179,8 +194,14 @@ def _look_at_stimuli(path: Path, wanted: set[str]) -> Seen:
         raise InvalidInput(f"{path.name} holds no array of pictures, (picture, height, width) or (picture, height, width, 3)")
     fields: dict[str, object] = {"array": candidates[0]} if len(names) > 1 else {}
     count = len(read_array(path, candidates[0]))
-    if "0" not in wanted and str(count) in wanted:
-        fields["numbered_from"] = 1
+    start = 1 if "0" not in wanted and str(count) in wanted else 0
+    if start:
+        fields["numbered_from"] = start
+    if missing := sorted(wanted - {str(number) for number in range(start, start + count)}):
+        raise InvalidInput(
+            f"{len(missing)} stimuli of the trial table are none of the {count} pictures of {path.name}, numbered from {start}: "
+            f"{listed(missing)}; name the pictures in a text file (names: FILE in the pipeline), or use their numbers in the table"
+        )
     return Seen(fields, f"{path.name}: {count} pictures.")
 
 
@@ -195,6 +216,8 @@ def _is_pictures(path: Path, name: str | None) -> bool:
 def _split_lines(table: dict[str, np.ndarray], distinct: int) -> list[str]:
     if "split" in table and {"train", "test"} <= set(table["split"].tolist()):
         return ["# The table's own split into train and test.", *_entry("split", "FixedSplit", {"column": "split"})]
+    if distinct < 2:
+        raise InvalidInput("the trial table names one stimulus only; without another to be scored on, nothing can be fitted")
     folds = min(10, distinct)
     lines = [f"# {folds} folds by stimulus: no stimulus is in training and test. For series in time, split by run or session."]
     return lines + _entry("split", "KFold", {"by": "stimulus", "folds": folds, "seed": 0})
@@ -206,12 +229,14 @@ def _entry(name: str, type_: str, fields: dict[str, object]) -> list[str]:
 
 
 def _plain(value: object) -> str:
+    """A value as YAML that reads back as itself: a folder called `no` or `1e3` needs quotes."""
     if isinstance(value, bool):
         return str(value).lower()
-    text = str(value)
-    safe = all(character.isalnum() or character in "/._-" for character in text)
-    return text if safe or isinstance(value, int) else '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    if not isinstance(value, str):
+        return str(value)
+    safe = all(character.isalnum() or character in "/._-" for character in value)
+    return value if safe and parse(value) == value else json.dumps(value, ensure_ascii=False)
 
 
 def _relative(path: Path, base: Path) -> str:
-    return os.path.relpath(path.absolute(), base)
+    return os.path.relpath(path.absolute().resolve(), base)

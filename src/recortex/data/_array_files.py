@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,45 +35,77 @@ def read_array(path: Path, name: str | None = None) -> np.ndarray:
     InvalidInput
         An unknown kind of file, a name that is missing or ambiguous, content that is not numbers or text, or that would need pickle.
     """
-    suffix = path.suffix.lower()
-    try:
+    with _in_our_words(path):
+        suffix = _suffix(path)
         if suffix == ".npy":
+            _only_one(path, name)
             return np.load(path, allow_pickle=False)
         if suffix == ".npz":
             with np.load(path, allow_pickle=False) as file:
                 return file[_choose(file.files, name, path)]
         if suffix in (".csv", ".tsv"):
+            _only_one(path, name)
             return _read_text(path, "," if suffix == ".csv" else "\t")
-        if suffix in (".h5", ".hdf5"):
-            return _read_hdf5(path, name)
-        if suffix == ".mat":
-            return _read_mat(path, name)
-    except InvalidInput:
-        raise
-    except ValueError as error:
-        if "pickle" in str(error).lower():
-            raise InvalidInput(
-                f"{path} holds Python objects, which could only be read by running a pickle; save it again as plain numbers"
-            ) from error
-        raise InvalidInput(f"{path} cannot be read as {suffix}: {error}") from error
-    except Exception as error:  # each reader has its own errors for a broken file; here they all mean the same
-        raise InvalidInput(f"{path} cannot be read as {suffix}: {str(error) or type(error).__name__}") from error
-    raise InvalidInput(f"{path}: a {suffix or 'file without suffix'} is not an array file; use one of {', '.join(SUFFIXES)}")
+        return _read_mat(path, name) if suffix == ".mat" else _read_hdf5(path, name)
 
 
 def array_names(path: Path) -> list[str]:
-    """The arrays that a file holds by name; empty for a file that holds just one."""
-    suffix = path.suffix.lower()
-    if suffix == ".npz":
-        with np.load(path, allow_pickle=False) as file:
-            return list(file.files)
-    if suffix in (".h5", ".hdf5") or (suffix == ".mat" and _is_hdf5(path)):
-        return _hdf5_names(path)
-    if suffix == ".mat":
-        from scipy.io import whosmat
+    """The arrays that a file holds by name; empty for a kind of file that holds just one.
 
-        return [name for name, _, _ in whosmat(path)]
-    return []
+    Raises
+    ------
+    InvalidInput
+        As `read_array`.
+    """
+    with _in_our_words(path):
+        suffix = _suffix(path)
+        if suffix == ".npz":
+            with np.load(path, allow_pickle=False) as file:
+                return list(file.files)
+        if suffix in (".h5", ".hdf5") or (suffix == ".mat" and _is_hdf5(path)):
+            return _hdf5_names(path)
+        if suffix == ".mat":
+            from scipy.io import whosmat
+
+            return [name for name, _, _ in whosmat(path)]
+        return []
+
+
+def _suffix(path: Path) -> str:
+    """The kind of a file, by its name and, for NumPy's, its first bytes."""
+    suffix = path.suffix.lower()
+    if path.is_dir():
+        raise InvalidInput(
+            f"{path} is a folder; name an array file ({', '.join(SUFFIXES)}), or for pictures use type PictureFolder"
+        )
+    if suffix not in SUFFIXES:
+        raise InvalidInput(f"{path}: {suffix or 'a file without suffix'} is not an array file; use one of {', '.join(SUFFIXES)}")
+    start = {".npy": b"\x93NUMPY", ".npz": b"PK"}.get(suffix, b"")
+    with open(path, "rb") as handle:
+        if handle.read(len(start)) != start:
+            raise InvalidInput(f"{path} is not a NumPy file, whatever its name; save it again with numpy.save or numpy.savez")
+    return suffix
+
+
+@contextmanager
+def _in_our_words(path: Path) -> Iterator[None]:
+    """Each reader has its own errors for a broken file; here they all become one line that names it."""
+    try:
+        yield
+    except InvalidInput:
+        raise
+    except Exception as error:
+        said = " ".join(str(error).split()) or type(error).__name__
+        if "pickle" in said.lower():
+            said = "it holds Python objects, which could only be read by running a pickle; save it again as plain numbers"
+        elif isinstance(error, UnicodeDecodeError):
+            said = "it is not text in UTF-8; save it again in that encoding"
+        raise InvalidInput(f"{path} cannot be read: {said}") from error
+
+
+def _only_one(path: Path, name: str | None) -> None:
+    if name is not None:
+        raise InvalidInput(f"{path} holds one array, without a name: leave out array: {name}")
 
 
 def _choose(names: list[str], name: str | None, path: Path) -> str:
@@ -89,10 +123,17 @@ def _read_text(path: Path, separator: str) -> np.ndarray:
 
     table = pandas.read_csv(path, sep=separator, header=None, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     cells = table.to_numpy()
+    if cells.shape[1] == 1 and any(other in cells[-1, 0] for other in (";", "\t", ",")):
+        raise InvalidInput(
+            f"{path}: its cells are not separated by {'commas' if separator == ',' else 'tabs'}: {cells[-1, 0][:40]!r}"
+        )
+    if cells[0, 0] == "" and len(cells) > 1:
+        raise InvalidInput(f"{path}: its first column has no name; if it holds row numbers, save the table without them")
+    first = 1  # line of the first row of numbers
     try:
         cells[0].astype(float)
     except ValueError:
-        cells = cells[1:]  # a line of unit names
+        cells, first = cells[1:], 2  # a line of unit names
     try:
         return cells.astype(np.float64)
     except ValueError:
@@ -102,7 +143,7 @@ def _read_text(path: Path, separator: str) -> np.ndarray:
                     float(cell)
                 except ValueError:
                     said = "an empty cell" if cell == "" else repr(cell)
-                    raise InvalidInput(f"{path}: row {row + 1}, column {column + 1} is {said}, not a number") from None
+                    raise InvalidInput(f"{path}: line {row + first}, column {column + 1} is {said}, not a number") from None
         raise
 
 
@@ -161,7 +202,9 @@ def _read_mat(path: Path, name: str | None) -> np.ndarray:
         shapes = {np.shape(item) for item in items}
         if len(shapes) > 1:
             raise InvalidInput(f"{path}: the {field} of {chosen} differ in shape ({listed(sorted(shapes), 3)})")
-        value = np.stack(items)
+        value = items[0] if len(items) == 1 else np.stack(items)
+    if hasattr(value, "toarray"):
+        raise InvalidInput(f"{path}: {chosen} is sparse; save it in full, as full({chosen}) in MATLAB")
     if value.dtype.names:
         raise InvalidInput(f"{path}: {chosen} is a struct; say which field with array: {chosen}.{value.dtype.names[0]}")
     if value.dtype.kind not in "fiubU":

@@ -15,11 +15,17 @@ def is_nifti(path: Path) -> bool:
     return path.name.lower().endswith((".nii", ".nii.gz"))
 
 
+def shape_of(path: Path, axes: int, what: str) -> tuple[int, ...]:
+    """The shape of an image, from its header; refuses as `read_volumes` does."""
+    return tuple(_load(path, axes, what).shape)
+
+
 def _load(path: Path, axes: int, what: str) -> Any:
     import nibabel
 
     try:
-        image: Any = nibabel.load(path)
+        # kept open: volumes are read one after the other, and a packed file must not be unpacked from its start for each
+        image: Any = nibabel.load(path, keep_file_open=True)
     except Exception as error:  # nibabel and gzip raise a dozen kinds for a broken file
         raise InvalidInput(f"{path} cannot be read as NIfTI: {error}") from error
     if len(image.shape) != axes:
@@ -60,7 +66,8 @@ def read_volumes(path: Path, mask: Path | None) -> dict[str, Any]:
             f"{mask.name} and {path.name} have the same shape but different affines, so a voxel means another place in each; "
             "resample the mask to the image"
         )
-    inside = np.asarray(brain.dataobj) != 0
+    voxels = np.asarray(brain.dataobj, dtype=np.float64)
+    inside = np.isfinite(voxels) & (voxels != 0)
     if not inside.any():
         raise InvalidInput(f"{mask} is 0 everywhere: no voxel counts")
     responses = np.empty((image.shape[3], int(inside.sum())), dtype=np.float32)

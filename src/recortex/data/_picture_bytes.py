@@ -39,7 +39,9 @@ def read_picture(path: Path, size: int | None, colours: Colours) -> np.ndarray:
             upright = ImageOps.exif_transpose(opened)
             if upright.mode in ("I", "I;16", "I;16B", "F"):
                 deep = np.asarray(upright, dtype=np.float64)
-                top = 65535.0 if deep.max() > 255 else 255.0
+                top = 65535.0 if upright.mode != "F" else 1.0 if deep.max() <= 1 else 255.0
+                if not np.isfinite(deep).all() or deep.min() < 0 or deep.max() > top:
+                    raise ValueError(f"its values run from {deep.min():g} to {deep.max():g}")
                 upright = Image.fromarray(np.clip(deep / top * 255, 0, 255).round().astype(np.uint8))
             if upright.has_transparency_data:
                 ground = Image.new("RGBA", upright.size, (128, 128, 128, 255))

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import dataclass
 from pathlib import Path
 
 from recortex.errors import InvalidInput, did_you_mean, listed
 
 
-def read_table(path: Path, required: tuple[str, ...]) -> tuple[list[str], list[list[str]]]:
+@dataclass(frozen=True)
+class Table:
+    """Rows of stripped cells under a header, and the line of the file that each stood on."""
+
+    header: list[str]
+    rows: list[list[str]]
+    lines: list[int]
+
+
+def read_table(path: Path, required: tuple[str, ...]) -> Table:
     """Read a .csv or .tsv table in UTF-8.
 
     Parameters
@@ -19,9 +29,7 @@ def read_table(path: Path, required: tuple[str, ...]) -> tuple[list[str], list[l
 
     Returns
     -------
-    header : list of str
-    rows : list of list of str
-        Stripped cells; row r stood on line r + 2 of the table.
+    Table
 
     Raises
     ------
@@ -33,10 +41,11 @@ def read_table(path: Path, required: tuple[str, ...]) -> tuple[list[str], list[l
         raise InvalidInput(f"{path}: a table is a .csv or .tsv file, not {path.suffix or 'one without suffix'}")
     try:
         with open(path, newline="", encoding="utf-8-sig") as handle:
-            lines = [[cell.strip() for cell in line] for line in csv.reader(handle, delimiter=separator, strict=True) if line]
+            reader = csv.reader(handle, delimiter=separator, strict=True)
+            numbered = [(reader.line_num, [cell.strip() for cell in line]) for line in reader if line]
     except (csv.Error, UnicodeDecodeError, OSError) as error:
         raise InvalidInput(f"{path} cannot be read as a table in UTF-8: {error}") from error
-    header = lines[0] if lines else []
+    header = numbered[0][1] if numbered else []
     for name in required:
         if name not in header:
             hint = did_you_mean(name, header)
@@ -47,9 +56,9 @@ def read_table(path: Path, required: tuple[str, ...]) -> tuple[list[str], list[l
             raise InvalidInput(f"{path} has no column {name}{hint}")
     if twice := sorted({name for name in header if header.count(name) > 1}):
         raise InvalidInput(f"{path}: column {twice[0]} stands twice")
-    for number, line in enumerate(lines[1:], 2):
+    for number, line in numbered[1:]:
         if len(line) != len(header):
             raise InvalidInput(f"{path}: line {number} has {len(line)} cells, the header {len(header)}")
-    if len(lines) == 1:
+    if len(numbered) == 1:
         raise InvalidInput(f"{path} has a header line and nothing below it")
-    return header, lines[1:]
+    return Table(header, [line for _, line in numbered[1:]], [number for number, _ in numbered[1:]])

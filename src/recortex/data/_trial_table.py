@@ -32,13 +32,15 @@ def read_trials(path: Path) -> dict[str, np.ndarray]:
     InvalidInput
         No stimulus column, an empty stimulus, an onset that is not a number.
     """
-    header, rows = read_table(path, ("stimulus",))
-    header = ["onset_s" if name == "onset" else name for name in header]
-    columns = dict(zip(header, map(list, zip(*rows, strict=True)), strict=True))
+    read = read_table(path, ("stimulus",))
+    header = ["onset_s" if name == "onset" else name for name in read.header]
+    if header.count("onset_s") > 1:
+        raise InvalidInput(f"{path} has both onset and onset_s; keep one")
+    columns = dict(zip(header, map(list, zip(*read.rows, strict=True)), strict=True))
     if "" in columns["stimulus"]:
-        raise InvalidInput(f"{path}: line {columns['stimulus'].index('') + 2} has no stimulus")
+        raise InvalidInput(f"{path}: line {read.lines[columns['stimulus'].index('')]} has no stimulus")
     table = {
-        name: _seconds(cells, path) if name == "onset_s" else np.array(cells, dtype=str)
+        name: _seconds(cells, read.lines, path) if name == "onset_s" else np.array(cells, dtype=str)
         for name, cells in columns.items()
         if name in COLUMNS
     }
@@ -48,11 +50,13 @@ def read_trials(path: Path) -> dict[str, np.ndarray]:
     return table
 
 
-def _seconds(cells: list[str], path: Path) -> np.ndarray:
-    values = np.empty(len(cells))
+def _seconds(cells: list[str], lines: list[int], path: Path) -> np.ndarray:
+    values = np.full(len(cells), np.nan)
     for row, cell in enumerate(cells):
         try:
             values[row] = float(cell)
         except ValueError:
-            raise InvalidInput(f"{path}: line {row + 2} has onset {cell!r}, not a number of seconds") from None
+            pass  # refused below, as nan and inf are
+        if not np.isfinite(values[row]):
+            raise InvalidInput(f"{path}: line {lines[row]} has onset {cell!r}, not a number of seconds")
     return values

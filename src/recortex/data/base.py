@@ -42,6 +42,10 @@ class Responses(Stage):
         "grid": Array("axis", dtype="int", units="", optional=True, about="number of voxels along i, j, k"),
     }
 
+    def where(self) -> str:
+        """What messages about the responses call them."""
+        return self.type_name()
+
     def measure(self) -> dict[str, Any]:
         """The recorded trials, every presentation a row: the arrays of `returns` except n_repeats."""
         raise TypeError(f"{type(self).__name__} does not say where its responses come from")
@@ -49,7 +53,7 @@ class Responses(Stage):
     def compute(self) -> dict[str, Any]:
         """Check the recorded trials and average repeats where asked."""
         arrays = self.measure()
-        check_responses(np.asarray(arrays["responses"]), self.type_name())
+        check_responses(np.asarray(arrays["responses"]), self.where())
         arrays.setdefault("n_repeats", np.ones(len(arrays["stimulus"]), dtype=int))
         return average_repeats(arrays, self.returns) if self.repeats == "average" else arrays
 

@@ -31,10 +31,10 @@ class CaptionTable(Captions):
         InvalidInput
             A missing column, a line of another length, an empty cell.
         """
-        header, rows = read_table(self.path, ("stimulus", "caption"))
+        table = read_table(self.path, ("stimulus", "caption"))
         wordings: dict[str, list[str]] = {}
-        for number, row in enumerate(rows, 2):
-            stimulus, caption = (row[header.index(name)] for name in ("stimulus", "caption"))
+        for number, row in zip(table.lines, table.rows, strict=True):
+            stimulus, caption = (row[table.header.index(name)] for name in ("stimulus", "caption"))
             if not stimulus or not caption:
                 raise InvalidInput(f"{self.path}: line {number} has no {'caption' if stimulus else 'stimulus'}")
             wordings.setdefault(stimulus, []).append(caption)

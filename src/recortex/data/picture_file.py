@@ -76,7 +76,10 @@ class PictureFile(Pictures):
     def _names(self, count: int) -> np.ndarray:
         if self.names is None:
             return np.arange(self.numbered_from, self.numbered_from + count).astype(str)
-        lines = self.names.read_text(encoding="utf-8-sig").split("\n")
+        try:
+            lines = self.names.read_text(encoding="utf-8-sig").split("\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InvalidInput(f"{self.names} is not a text file in UTF-8, a name a line: {error}") from error
         names = [line.strip() for line in lines if line.strip()]
         if len(names) != count:
             raise InvalidInput(f"{self.names} names {len(names)} pictures and {self.path.name} holds {count}")
@@ -86,13 +89,15 @@ class PictureFile(Pictures):
 
 
 def as_bytes(values: np.ndarray, where: str) -> np.ndarray:
-    """Pictures as uint8: whole numbers 0 to 255 as they are, fractions 0 to 1 times 255.
+    """Pictures as uint8: whole numbers 0 to 255 as they are, fractions 0 to 1 and logical 0 or 1 times 255.
 
     Raises
     ------
     InvalidInput
         NaN, or values outside both ranges.
     """
+    if values.dtype.kind in "iu" and values.min() >= 0 and values.max() <= 1:
+        return (values * 255).astype(np.uint8)  # logical pictures, which MATLAB's files hold as 0 and 1
     if values.dtype == np.uint8:
         return values
     if not np.isfinite(values).all() or values.min() < 0 or values.max() > 255:

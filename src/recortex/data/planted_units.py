@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from recortex.data.base import Pictures, Responses
 from recortex.stage import Array, Source
+
+Share = Annotated[float, Field(gt=0, le=1)]
 
 
 class PlantedUnits(Responses):
@@ -39,7 +41,7 @@ class PlantedUnits(Responses):
     units: int = Field(default=600, ge=1)
     presentations: int = Field(default=2, ge=1)
     runs: int = Field(default=10, ge=1)
-    explainable: tuple[float, float] = (0.05, 0.6)
+    explainable: tuple[Share, Share] = (0.05, 0.6)
     seed: int = Field(default=0, ge=0)
 
     returns: ClassVar[dict[str, Array]] = Responses.returns | {
@@ -48,6 +50,12 @@ class PlantedUnits(Responses):
         "size_px": Array("unit", units="pixel", about="planted truth: standard deviation of the receptive field"),
         "explainable": Array("unit", about="planted truth: share of single-trial variance that the picture explains"),
     }
+
+    @model_validator(mode="after")
+    def _range_is_ordered(self) -> PlantedUnits:
+        if self.explainable[0] > self.explainable[1]:
+            raise ValueError(f"explainable must run from low to high, got {self.explainable}")
+        return self
 
     def source(self) -> Source:
         """Made here."""

@@ -43,6 +43,10 @@ class ResponseFile(Responses):
     trial_axis: Literal[0, 1] = 0
     drop_units: Literal["none", "invalid"] = "none"
 
+    def where(self) -> str:
+        """The file."""
+        return str(self.path)
+
     def measure(self) -> dict[str, Any]:
         """Read the file and its trial table.
 
@@ -53,6 +57,8 @@ class ResponseFile(Responses):
         """
         table = read_trials(self.trials)
         if is_nifti(self.path):
+            if self.trial_axis != 0:
+                raise InvalidInput(f"{self.path} is an image, whose volumes are its trials: leave out trial_axis")
             arrays = read_volumes(self.path, self.mask)
         else:
             if self.mask is not None:
@@ -65,8 +71,10 @@ class ResponseFile(Responses):
             values = values.T if self.trial_axis == 1 else values
             arrays = {"responses": values, "column": np.arange(values.shape[1])}
         self._check_length(arrays["responses"].shape, len(table["stimulus"]))
-        wide = arrays["responses"].dtype == np.float64
-        arrays["responses"] = arrays["responses"] if wide else arrays["responses"].astype(np.float32)
+        dtype = arrays["responses"].dtype
+        # numbers that float32 cannot hold stay float64; either way in this machine's byte order
+        wide = dtype.itemsize >= (8 if dtype.kind == "f" else 4)
+        arrays["responses"] = arrays["responses"].astype(np.float64 if wide else np.float32)
         return (self._valid(arrays) if self.drop_units == "invalid" else arrays) | table
 
     def expect(self) -> dict[str, int]:
@@ -84,6 +92,8 @@ class ResponseFile(Responses):
             return
         other = 1 - self.trial_axis
         turn = f"; its other axis has {lines}: set trial_axis: {other}" if shape[1] == lines else ""
+        if shape[0] == lines + 1 and self.path.suffix.lower() in (".csv", ".tsv"):
+            turn = "; if its first line is a header of numbers, take it away"
         remedy = turn or "; give one line a trial, in the order of the rows"
         raise InvalidInput(f"{self.path} has {shape[0]} trials and {self.trials.name} has {lines} lines{remedy}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from recortex.data.base import Pictures
 from recortex.data.pictures import luma, resized
@@ -37,6 +37,16 @@ class GaborEnergy(Features):
     orientations: int = Field(default=8, ge=1)
     size: int = Field(default=64, ge=8, le=512)
     log: bool = True
+
+    @model_validator(mode="after")
+    def _frequencies_fit(self) -> GaborEnergy:
+        wrong = [value for value in self.frequencies if not 0 < value <= self.size / 2]
+        if wrong or not self.frequencies:
+            raise ValueError(
+                f"frequencies must lie above 0 and at most at half the size, {self.size / 2:g} cycles a picture of {self.size} pixels; "
+                f"got {self.frequencies}"
+            )
+        return self
 
     def expect(self) -> dict[str, int]:
         """A feature a wavelet."""

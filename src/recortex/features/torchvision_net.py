@@ -89,6 +89,8 @@ class TorchvisionNet(Features):
             raise InvalidInput(f"{self.model} has no layer {self.layer}{hint}")
 
         def keep(module: torch.nn.Module, given: Any, made: torch.Tensor) -> None:
+            if not isinstance(made, torch.Tensor):
+                raise InvalidInput(f"{self.model}: layer {self.layer} gives several arrays; choose a layer inside or after it")
             kept.append(made.detach().to("cpu", copy=True))  # a copy: a ReLU in place would overwrite it
 
         handle = modules[self.layer].register_forward_hook(keep)
@@ -97,7 +99,17 @@ class TorchvisionNet(Features):
         with torch.inference_mode():
             for start in steps(range(0, len(pictures), self.batch), "batches of pictures"):
                 kept.clear()
-                network(prepare(pictures[start : start + self.batch], self.size).to(self.device))
+                try:
+                    network(prepare(pictures[start : start + self.batch], self.size).to(self.device))
+                except InvalidInput:
+                    raise
+                except (RuntimeError, AssertionError) as error:
+                    said = str(error).split("\n")[0]
+                    raise InvalidInput(
+                        f"{self.model} cannot see pictures of size {self.size} on {self.device}: {said}"
+                    ) from error
+                if not kept:
+                    raise InvalidInput(f"{self.model} does not pass through layer {self.layer} on its own; choose another layer")
                 # a module that is used twice in one pass would be seen twice: its last use counts
                 made = kept[-1]
                 made = made.mean(dim=(2, 3)) if self.pool == "mean" and made.ndim == 4 else made
@@ -115,12 +127,21 @@ class TorchvisionNet(Features):
             raise InvalidInput(f"torchvision has no model {self.model}{did_you_mean(self.model, builders)}")
         network = torchvision.models.get_model(self.model, weights=None)
         state = self._read(self.weights_file) if self.weights_file else self._published()
+        if not isinstance(state, dict):
+            raise InvalidInput(f"the weights of {self.model} are a {type(state).__name__}, not a dictionary of arrays by name")
+        if (
+            len(wrapped := [key for key in state if isinstance(state[key], dict) and "weight" in " ".join(map(str, state[key]))])
+            == 1
+        ):
+            raise InvalidInput(f"the weights of {self.model} lie inside a checkpoint, under {wrapped[0]!r}; save that part alone")
         try:
             network.load_state_dict(state)
-        except RuntimeError as error:
+        except (RuntimeError, TypeError, AttributeError) as error:
             expected = set(network.state_dict())
             wrong = sorted(expected ^ set(state)) or [str(error).splitlines()[-1].strip()]
             raise InvalidInput(f"the weights do not fit {self.model}: {listed(wrong, 3)}") from error
+        if hasattr(network, "transform_input"):
+            network.transform_input = True  # torchvision's own weights of these models want another normalisation
         return network.to(torch.float32)
 
     @staticmethod
@@ -134,7 +155,9 @@ class TorchvisionNet(Features):
                 return load_file(path)
             return torch.load(path, map_location="cpu", weights_only=True)
         except Exception as error:  # a foreign file raises whatever the parser stumbles over
-            raise InvalidInput(f"{path} cannot be read as weights: {str(error).splitlines()[0]}") from error
+            raise InvalidInput(
+                f"{path} cannot be read as weights: {' '.join(str(error).split())[:200] or type(error).__name__}"
+            ) from error
 
     def _published(self) -> dict[str, Any]:
         import torchvision

@@ -190,6 +190,11 @@ def _absolute(value: Any) -> Any:
     return None
 
 
+def parse(text: str) -> Any:
+    """A value as pipeline files read it."""
+    return yaml.load(text, _Loader)
+
+
 def _value(text: str, where: str) -> Any:
     try:
         _refuse_tricks(text)

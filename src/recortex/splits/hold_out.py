@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field
 
+from recortex.errors import InvalidInput
 from recortex.splits.base import Fold, Split, Trials
 
 
@@ -28,6 +29,10 @@ class HoldOut(Split):
         """Make the one fold."""
         labels = self.groups(trials)
         groups = np.unique(labels)
+        if len(groups) < 2:
+            raise InvalidInput(
+                f"split by {self.by}: all trials share {self.by} {groups[0]}, so none can be held out; use another column"
+            )
         count = max(1, round(self.test * len(groups)))
         held_out = np.random.default_rng(self.seed).permutation(groups)[:count]
         test = np.isin(labels, held_out)

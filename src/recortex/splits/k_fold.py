@@ -37,7 +37,11 @@ class KFold(Split):
         # with a seed by name: people who saw the same stimuli in another order get the same folds
         groups = np.array(list(dict.fromkeys(labels.tolist()))) if self.seed is None else np.unique(labels)
         count = self.folds or len(groups)
-        if len(groups) < max(count, 2):
+        if len(groups) < 2:
+            raise InvalidInput(
+                f"split by {self.by}: all trials share {self.by} {groups[0]}, so none can be held out; use another column"
+            )
+        if len(groups) < count:
             raise InvalidInput(f"split by {self.by}: {len(groups)} groups cannot make {count} folds; set fewer folds")
         if self.seed is not None and self.folds is not None:
             groups = np.random.default_rng(self.seed).permutation(groups)
