@@ -101,7 +101,7 @@ words = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=
 @given(values=st.lists(words, min_size=1, max_size=6), scalar=words)
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_words_come_back_as_they_were(values: list[str], scalar: str) -> None:
-    result = write({"x": np.array(values, dtype=object), "one": np.array(scalar)})
+    result = write({"x": np.array(values, dtype=str), "one": np.array(scalar)})
     assert result["x"].tolist() == values
     assert result["x"].dtype.kind == "U"
     assert result["one"].shape == ()

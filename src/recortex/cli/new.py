@@ -50,6 +50,8 @@ def write_pipeline(file: Path, brain: Path, trials: Path | None, stimuli: Path |
     count = len(table["stimulus"])
     columns = [name for name in table if name not in ("extra", "extra_column")] + list(table.get("extra_column", []))
     base = file.absolute().parent.resolve()
+    if len(set(table["stimulus"].tolist())) < 2:
+        raise InvalidInput(f"{table_path.name} names one stimulus only; without another to be scored on, nothing can be fitted")
     responses = _look_at_brain(brain, mask, count)
     pictures = _look_at_stimuli(stimuli, set(table["stimulus"].tolist())) if stimuli else None
 
@@ -117,12 +119,12 @@ def _look_at_brain(path: Path, mask: Path | None, count: int) -> Seen:
     if is_nifti(path):
         if mask is None:
             raise InvalidInput(f"{path.name} is an image: say which voxels count with --mask FILE")
-        shape = shape_of(path, 4, "an image of responses, one volume a trial,")
+        shape = shape_of(path, 4, f"an image of the {count} trials of the table, one volume a trial,")
         grid = shape_of(mask, 3, "a mask")
         if grid != shape[:3]:
             raise InvalidInput(f"{mask.name} has shape {grid} and the image {path.name} {shape[:3]}; resample one")
         if shape[3] != count:
-            raise InvalidInput(f"{path.name} has {shape[3]} volumes; it needs one for each of the {count} trials of the table")
+            raise InvalidInput(f"{path.name} has shape {shape}; it needs one volume for each of the {count} trials of the table")
         return Seen({}, f"{path.name}: {shape[3]} volumes of {' x '.join(map(str, shape[:3]))} voxels.")
     if mask is not None:
         raise InvalidInput(f"{path.name} is not a NIfTI image, so --mask {mask.name} does not apply to it")
@@ -216,8 +218,6 @@ def _is_pictures(path: Path, name: str | None) -> bool:
 def _split_lines(table: dict[str, np.ndarray], distinct: int) -> list[str]:
     if "split" in table and {"train", "test"} <= set(table["split"].tolist()):
         return ["# The table's own split into train and test.", *_entry("split", "FixedSplit", {"column": "split"})]
-    if distinct < 2:
-        raise InvalidInput("the trial table names one stimulus only; without another to be scored on, nothing can be fitted")
     folds = min(10, distinct)
     lines = [f"# {folds} folds by stimulus: no stimulus is in training and test. For series in time, split by run or session."]
     return lines + _entry("split", "KFold", {"by": "stimulus", "folds": folds, "seed": 0})

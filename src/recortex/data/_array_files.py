@@ -83,7 +83,7 @@ def _suffix(path: Path) -> str:
     start = {".npy": b"\x93NUMPY", ".npz": b"PK"}.get(suffix, b"")
     with open(path, "rb") as handle:
         if handle.read(len(start)) != start:
-            raise InvalidInput(f"{path} is not a NumPy file, whatever its name; save it again with numpy.save or numpy.savez")
+            raise InvalidInput(f"{path} cannot be read: it is not a NumPy file, whatever its name; save it again with numpy.save")
     return suffix
 
 
@@ -128,7 +128,9 @@ def _read_text(path: Path, separator: str) -> np.ndarray:
             f"{path}: its cells are not separated by {'commas' if separator == ',' else 'tabs'}: {cells[-1, 0][:40]!r}"
         )
     if cells[0, 0] == "" and len(cells) > 1:
-        raise InvalidInput(f"{path}: its first column has no name; if it holds row numbers, save the table without them")
+        raise InvalidInput(
+            f"{path}: its first column has no name; if it holds row numbers, save the table without them (index=False in pandas)"
+        )
     first = 1  # line of the first row of numbers
     try:
         cells[0].astype(float)
@@ -143,7 +145,7 @@ def _read_text(path: Path, separator: str) -> np.ndarray:
                     float(cell)
                 except ValueError:
                     said = "an empty cell" if cell == "" else repr(cell)
-                    raise InvalidInput(f"{path}: line {row + first}, column {column + 1} is {said}, not a number") from None
+                    raise InvalidInput(f"{path}: row {row + first}, column {column + 1} is {said}, not a number") from None
         raise
 
 

@@ -127,19 +127,22 @@ class TorchvisionNet(Features):
             raise InvalidInput(f"torchvision has no model {self.model}{did_you_mean(self.model, builders)}")
         network = torchvision.models.get_model(self.model, weights=None)
         state = self._read(self.weights_file) if self.weights_file else self._published()
+        origin = self.weights_file or self.weights
         if not isinstance(state, dict):
-            raise InvalidInput(f"the weights of {self.model} are a {type(state).__name__}, not a dictionary of arrays by name")
+            raise InvalidInput(f"{origin} holds a {type(state).__name__}, not the weights of {self.model} by name")
         if (
             len(wrapped := [key for key in state if isinstance(state[key], dict) and "weight" in " ".join(map(str, state[key]))])
             == 1
         ):
-            raise InvalidInput(f"the weights of {self.model} lie inside a checkpoint, under {wrapped[0]!r}; save that part alone")
+            raise InvalidInput(
+                f"{origin} is a checkpoint with the weights of {self.model} under {wrapped[0]!r}; save that part alone"
+            )
         try:
             network.load_state_dict(state)
         except (RuntimeError, TypeError, AttributeError) as error:
             expected = set(network.state_dict())
             wrong = sorted(expected ^ set(state)) or [str(error).splitlines()[-1].strip()]
-            raise InvalidInput(f"the weights do not fit {self.model}: {listed(wrong, 3)}") from error
+            raise InvalidInput(f"{origin}: the weights do not fit {self.model}: {listed(wrong, 3)}") from error
         if hasattr(network, "transform_input"):
             network.transform_input = True  # torchvision's own weights of these models want another normalisation
         return network.to(torch.float32)
