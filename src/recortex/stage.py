@@ -45,6 +45,8 @@ class LocalPath(type(Path())):  # type: ignore[misc]
     def _existing(cls, value: Any) -> LocalPath:
         if not isinstance(value, str | Path):
             raise ValueError(f"must be a path, got {value!r}")
+        if str(value).strip() in ("", "~", "/"):
+            raise ValueError(f"must name a file or folder of yours, got {str(value)!r}")
         path = cls(value).expanduser().absolute()
         if not path.exists():
             raise ValueError(f"there is no file or folder {path}")

@@ -39,6 +39,14 @@ def local_files(folder: Path) -> list[Path]:
     return sorted(folder.iterdir())
 
 
+# fields that a class holds against each other or against another field
+BOUND = {
+    ("PlantedUnits", "explainable"): st.tuples(st.floats(0.01, 0.5), st.floats(0.5, 1.0)),
+    ("GaborEnergy", "size"): st.integers(16, 128),
+    ("GaborEnergy", "frequencies"): st.lists(st.floats(0.5, 4.0), min_size=1, max_size=3).map(tuple),
+}
+
+
 class Maker:
     """Draws instances; files come from a given list."""
 
@@ -53,8 +61,14 @@ class Maker:
     def instance(self, cls: type[Node]) -> st.SearchStrategy[Node]:
         required, optional = {}, {}
         for name, field in cls.model_fields.items():
-            (required if field.is_required() else optional)[name] = self.value(field.annotation, tuple(field.metadata))
+            (required if field.is_required() else optional)[name] = self.field(cls, name)
         return st.fixed_dictionaries(required, optional=optional).map(lambda values: cls(**values))
+
+    def field(self, cls: type[Node], name: str) -> st.SearchStrategy[Any]:
+        """Values that a field admits, whatever the other fields are."""
+        if (cls.__name__, name) in BOUND:
+            return BOUND[cls.__name__, name]
+        return self.value(cls.model_fields[name].annotation, tuple(cls.model_fields[name].metadata))
 
     def value(self, annotation: Any, limits: tuple = ()) -> st.SearchStrategy[Any]:
         origin, inside = typing.get_origin(annotation), typing.get_args(annotation)

@@ -162,6 +162,13 @@ class TorchvisionNet(Features):
                 f"{path} cannot be read as weights: {' '.join(str(error).split())[:200] or type(error).__name__}"
             ) from error
 
+    def _usual(self) -> list[str]:
+        """The model's published weights that want ImageNet's normalisation."""
+        import torchvision
+
+        choices = torchvision.models.get_model_weights(self.model)
+        return [choice.name for choice in choices if tuple(choice.transforms().mean) == IMAGENET_MEAN] or ["another model"]
+
     def _published(self) -> dict[str, Any]:
         import torchvision
 
@@ -169,6 +176,14 @@ class TorchvisionNet(Features):
         if self.weights not in choices.__members__:
             raise InvalidInput(f"{self.model} has no weights {self.weights}{did_you_mean(self.weights, choices.__members__)}")
         weights = choices[self.weights]
+        wanted = weights.transforms()
+        if (
+            tuple(getattr(wanted, "mean", IMAGENET_MEAN)) != IMAGENET_MEAN
+            or tuple(getattr(wanted, "std", IMAGENET_SD)) != IMAGENET_SD
+        ):
+            raise InvalidInput(
+                f"{self.model}'s weights {self.weights} want another normalisation than ImageNet's; use {listed(self._usual())}"
+            )
         name = weights.url.rsplit("/", 1)[-1]
         for folder in os.environ.get("RECORTEX_MIRROR", "").split(os.pathsep):
             for found in sorted(Path(folder).rglob(name)) if folder else []:
