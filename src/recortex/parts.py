@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from recortex import store
+from recortex.arrays import check_arrays
 from recortex.errors import DamagedFile
 from recortex.progress import steps
 
@@ -79,7 +80,7 @@ def make(stage: Stage, tile: range, dim: str) -> Path:
     except DamagedFile as damage:
         store.current().set_aside(damage)
     arrays = stage.compute_tile(tile)
-    sizes = store.check_arrays(stage.returns, arrays, stage.type_name())
+    sizes = check_arrays(stage.returns, arrays, stage.type_name())
     if sizes.get(dim) != len(tile):
         raise TypeError(f"{stage.type_name()}: asked for {len(tile)} along {dim}, made {sizes.get(dim)}")
 

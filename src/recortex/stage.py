@@ -17,10 +17,11 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 from pydantic_core import core_schema
 
 from recortex import keys, parts, store
+from recortex.arrays import Array, check_arrays
 from recortex.errors import DamagedFile, InvalidInput
 from recortex.parts import Tiling
 from recortex.provenance import provenance
-from recortex.store import Array, Result
+from recortex.store import Result
 
 __all__ = ["NOT_IN_KEY", "Array", "Figure", "LocalPath", "Node", "Result", "Source", "Stage", "Tiling", "walk"]
 
@@ -297,7 +298,7 @@ class Stage(Node):
             return parts.join(self, made, tiling, provenance(self))
         arrays = self.compute()
         self._check_files(key)
-        store.check_arrays(self.returns, arrays, self.type_name())
+        check_arrays(self.returns, arrays, self.type_name())
 
         def fill(draft: store.Draft) -> None:
             for array, values in arrays.items():

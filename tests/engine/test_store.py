@@ -25,10 +25,11 @@ from hypothesis.extra import numpy as hnp
 from stages import Doubled, Numbers, Sum, Tiled, noted
 
 from recortex import keys, store
+from recortex.arrays import check_arrays
 from recortex.cli.cache import prune_cache
 from recortex.errors import DamagedFile, InvalidInput
 from recortex.stage import Array, LocalPath, Node, Stage, Tiling
-from recortex.store import Draft, Result, Store, check_arrays
+from recortex.store import Draft, Result, Store
 
 KEY = "0" * 32
 KINDS = {"f": "float", "i": "int", "u": "int", "b": "bool", "U": "str", "O": "str"}
