@@ -115,7 +115,7 @@ def histogram(values: np.ndarray, x_label: str, y_label: str, marks: Mapping[str
     edges = np.linspace(both.min(), both.max(), 61)
     if null is not None:
         weights = np.full(len(null), len(values) / len(null))
-        axes.hist(null, edges, weights=weights, color=GREY, alpha=0.45, label="training pairs permuted")
+        axes.hist(null, edges, weights=weights, color=GREY, alpha=0.45, label="pairs permuted")
     axes.hist(values, edges, color=BLUE, alpha=0.85, label="measured")
     for (name, place), dash in zip(marks.items(), ("-", "--", ":", "-."), strict=False):
         axes.axvline(place, color=ORANGE, linestyle=dash, linewidth=1.4, label=f"{name} {place:.2f}")

@@ -82,7 +82,7 @@ def write_pipeline(file: Path, brain: Path, trials: Path | None, stimuli: Path |
             "# Features of the pictures. Others: GaborEnergy, TorchvisionNet; see `recortex list`.",
             *_entry("pixels", "Pixels", {"stimuli": "stimuli", "size": 32, "grey": True}),
             "",
-            "# Forward: how well does each unit follow the features? `permutations` refits with permuted training pairs.",
+            "# Forward: how well does each unit follow the features? `permutations` refits with permuted pairs.",
             *_entry("encoder", "RidgeEncoder", {"brain": "brain", "features": "pixels", "split": "split"}),
             *_entry("encoding", "EncodingScores", {"encoder": "encoder", "permutations": 20}),
             "",

@@ -22,7 +22,7 @@ MEANINGS = {
     "ssim": "Structural similarity in two dimensions (Gaussian window, sigma 1.5), averaged over pictures; 1 is identity.",
     "two_way_identification": "How often a decoded picture resembles the seen picture more than another one, over all pairs; 0.5 is "
     "guessing. by_stimulus: a seen picture among the decoded ones. within_category: only against pictures of the same category; "
-    "within_fold: only against those of the same fold.",
+    "within_fold: only against those of the same fold, where alone a picture retrieved from the training set compares fairly.",
     "top1_retrieval": "How often the seen picture is the most similar of all candidates.",
     "accuracy": "Share of trials whose category is named correctly.",
 }

@@ -28,9 +28,9 @@ class Score:
     low, high : float
         95 % interval over the exchangeable unit; NaN where there is none.
     p : float
-        Share of refits on permuted training pairs that reach the value, (b + 1) / (m + 1); NaN where none were made.
+        Share of refits on permuted pairs that reach the value, (b + 1) / (m + 1); NaN where none were made.
     chance : float
-        What permuted training pairs reach on average, or what follows from counting.
+        What permuted pairs reach on average, or what follows from counting.
     ceiling : float
         What the noise leaves possible; NaN where there are no repeats to tell.
     n : int

@@ -38,7 +38,7 @@ class EncodingScores(Scores):
     encoder : Encoder
         What is scored.
     permutations : int
-        Refits with permuted training pairs.
+        Refits with permuted pairs.
     permute_within : str
         Exchange features between all stimuli, or only between those that share this column of the trial table.
     resamples : int
@@ -54,7 +54,7 @@ class EncodingScores(Scores):
     seed: int = Field(default=0, ge=0)
 
     returns: ClassVar[dict[str, Array]] = Scores.returns | {
-        "null": Array("permutation", "score", optional=True, about="the score of each refit on permuted training pairs"),
+        "null": Array("permutation", "score", optional=True, about="the score of each refit on permuted pairs"),
         # not along "unit": that is a column of every table of scores
         "null_correlation": Array("scored_unit", optional=True, about="held-out correlation of each unit in one of these refits"),
     }
@@ -114,7 +114,7 @@ class EncodingScores(Scores):
         return [
             Figure(
                 f"{self.encoder.features.type_name()} against chance",
-                f"Blue: held-out correlation of {len(real)} units. Grey: the same after the training pairs were permuted{inside} and "
+                f"Blue: held-out correlation of {len(real)} units. Grey: the same after stimuli and responses were permuted{inside} and "
                 f"everything was fitted again (one of {len(null)} times). The 95th percentile of the units is {value:.2f}; over "
                 f"the permuted fits it is {null.mean():.2f} on average and {np.percentile(null, 99):.2f} at their 99th percentile. Over "
                 "pooled folds a unit without signal lies a little below 0, because a training mean is high where the test mean is "

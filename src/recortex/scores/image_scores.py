@@ -65,7 +65,7 @@ class ImageScores(Scores):
     grey : bool
         Whether colour is averaged away first.
     permutations : int
-        Refits with permuted training pairs.
+        Refits with permuted pairs.
     resamples : int
         Bootstrap samples of the stimuli; the candidates stay fixed.
     seed : int
@@ -85,7 +85,7 @@ class ImageScores(Scores):
         "stimulus": Array("trial", dtype="str", units="", about="which stimulus was shown"),
         "correlation": Array("trial", about="pixel correlation of each decoded picture with the seen one"),
         "identification": Array("trial", about="share of the other stimuli that each decoded picture resembles less"),
-        "null": Array("permutation", "score", optional=True, about="the score of each refit on permuted training pairs"),
+        "null": Array("permutation", "score", optional=True, about="the score of each refit on permuted pairs"),
     }
 
     def compute(self) -> dict[str, Any]:
