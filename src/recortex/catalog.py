@@ -11,6 +11,7 @@ STAGES = {
     # data: responses
     "ResponseFile": "recortex.data.response_file",
     "Digits69": "recortex.data.digits69",
+    "HaxbySlice": "recortex.data.haxby_slice",
     "PlantedUnits": "recortex.data.planted_units",
     # data: stimuli
     "PictureFolder": "recortex.data.picture_folder",
@@ -27,6 +28,10 @@ STAGES = {
     "GaborEnergy": "recortex.features.gabor_energy",
     "TorchvisionNet": "recortex.features.torchvision_net",
     "PlantedFeatures": "recortex.features.planted_features",
+    "CategoryFeatures": "recortex.features.category_features",
+    "LabelTable": "recortex.features.label_table",
+    # responses
+    "NoiseCeiling": "recortex.responses.noise_ceiling",
     # encoders
     "RidgeEncoder": "recortex.encoders.ridge_encoder",
     "Predict": "recortex.encoders.predict",
@@ -37,6 +42,9 @@ STAGES = {
     # generators
     "PixelPictures": "recortex.generators.pixel_pictures",
     "NearestPicture": "recortex.generators.nearest_picture",
+    # audit
+    "DataAudit": "recortex.audit.fits",
+    "FitAudit": "recortex.audit.fits",
     # scores
     "EncodingScores": "recortex.scores.encoding_scores",
     "ImageScores": "recortex.scores.image_scores",

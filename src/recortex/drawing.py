@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from io import BytesIO, StringIO
 from typing import Any
 
@@ -123,4 +124,71 @@ def histogram(values: np.ndarray, x_label: str, y_label: str, marks: Mapping[str
     axes.set_xlabel(x_label)
     axes.set_ylabel(y_label)
     axes.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    return _svg(figure)
+
+
+def matrix(values: np.ndarray, rows: Sequence[str], columns: Sequence[str], x_label: str, y_label: str) -> str:
+    """A matrix of shares as shaded cells with their numbers, as SVG.
+
+    Parameters
+    ----------
+    values : (row, column) array
+        0 to 1.
+    rows, columns : sequence of str
+    x_label, y_label : str
+    """
+    side = 1.6 + 0.5 * len(columns)
+    figure, axes = _axes(side + 0.6, side)
+    axes.imshow(values, cmap="Blues", vmin=0, vmax=1)
+    for row in range(len(rows)):
+        for column in range(len(columns)):
+            if values[row, column] >= 0.005:
+                colour = "white" if values[row, column] > 0.6 else INK
+                axes.text(column, row, f"{values[row, column]:.2f}", ha="center", va="center", fontsize=8, color=colour)
+    axes.set_xticks(range(len(columns)), columns, rotation=45, ha="right")
+    axes.set_yticks(range(len(rows)), rows)
+    axes.set_xlabel(x_label)
+    axes.set_ylabel(y_label)
+    return _svg(figure)
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One rung of a ladder: a value with its interval, NaN where there is none."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+
+
+def ladder(rungs: Sequence[Rung], real: str, label: str) -> str:
+    """A value among its controls, from the lowest to the highest, as SVG.
+
+    Parameters
+    ----------
+    rungs : sequence of Rung
+        From the bottom up.
+    real : str
+        The name of the rung that is no control; a line through it makes the others easy to compare.
+    label : str
+        What is measured.
+    """
+    figure, axes = _axes(4.6, 0.55 + 0.3 * len(rungs))
+    for place, rung in enumerate(rungs):
+        colour = BLUE if rung.name == real else GREY
+        if np.isfinite(rung.low):
+            axes.plot([rung.low, rung.high], [place, place], color=colour, linewidth=3, alpha=0.5, solid_capstyle="butt")
+        axes.plot(rung.value, place, "o", color=colour, markersize=7 if rung.name == real else 5)
+        axes.annotate(f"{rung.value:.2f}", (1.01, place), xycoords=("axes fraction", "data"), va="center", fontsize=9, color=INK)
+        if rung.name == real:
+            axes.axvline(rung.value, color=BLUE, linewidth=0.8, alpha=0.5, zorder=0)
+    axes.set_yticks(range(len(rungs)), [rung.name for rung in rungs])
+    for tick, rung in zip(axes.get_yticklabels(), rungs, strict=True):
+        if rung.name == real:
+            tick.set_fontweight("bold")
+    axes.set_ylim(-0.6, len(rungs) - 0.4)
+    axes.margins(x=0.06)
+    axes.tick_params(axis="y", length=0)
+    axes.set_xlabel(label)
     return _svg(figure)

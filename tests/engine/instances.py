@@ -42,6 +42,7 @@ def local_files(folder: Path) -> list[Path]:
 # fields that a class holds against each other or against another field
 BOUND = {
     ("PlantedUnits", "explainable"): st.tuples(st.floats(0.01, 0.5), st.floats(0.5, 1.0)),
+    ("HaxbySlice", "delay_s"): st.sampled_from([0.0, 2.5, 5.0, 7.5]),
     ("GaborEnergy", "size"): st.integers(16, 128),
     ("GaborEnergy", "frequencies"): st.lists(st.floats(0.5, 4.0), min_size=1, max_size=3).map(tuple),
 }

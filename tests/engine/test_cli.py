@@ -165,7 +165,7 @@ def test_a_run_with_a_failed_stage_names_it_and_is_code_2() -> None:
     assert "failed" in done.stdout
     assert "split by block: the trials have no such column" in done.stdout
     assert "skipped" in done.stdout
-    assert "needs encoder, which failed" in done.stdout
+    assert "needs data audit of encoder, which failed" in done.stdout
     assert (Path("outputs") / "tiny" / "brain.h5").exists()
 
 
@@ -208,7 +208,7 @@ def test_list_of_datasets_tells_what_is_here() -> None:
 
 def test_a_plan_computes_nothing_and_writes_nothing() -> None:
     text = said("plan", "tiny.yaml")
-    assert "5 to do" in text
+    assert "8 to do" in text
     assert "licence" in text
     assert not (Path(os.environ["RECORTEX_CACHE"]) / "results").exists()
     assert not Path("outputs").exists()
@@ -239,8 +239,8 @@ def test_a_run_from_the_first_to_the_second_to_show_to_clear() -> None:
     again = said("run", "tiny.yaml")
     assert "cached" in again
     assert {path: path.stat().st_mtime_ns for path in (*results.rglob("*.h5"), *folder.iterdir())} == before
-    assert "5 cached, 0 to do" in said("plan", "tiny.yaml")
-    assert "5 cached, 0 to do" in said("plan", str(folder / "pipeline.yaml"))
+    assert "8 cached, 0 to do" in said("plan", "tiny.yaml")
+    assert "8 cached, 0 to do" in said("plan", str(folder / "pipeline.yaml"))
 
     shown = said("show", str(folder))
     assert "unit_correlation" in shown
@@ -250,15 +250,15 @@ def test_a_run_from_the_first_to_the_second_to_show_to_clear() -> None:
     assert "RidgeEncoder" in listed
     assert os.environ["RECORTEX_CACHE"] in listed
     said("cache", "prune")
-    assert len(list(results.rglob("*.h5"))) == 5
+    assert len(list(results.rglob("*.h5"))) == 8
     assert list(results.rglob("*.lock")) == []
 
     stopped = subprocess.run([PROGRAM, "cache", "clear"], input="n\n", capture_output=True, text=True, timeout=60)
     assert stopped.returncode == 130
-    assert len(list(results.rglob("*.h5"))) == 5
+    assert len(list(results.rglob("*.h5"))) == 8
     said("cache", "clear", "--yes")
     assert not results.exists()
-    assert "5 to do" in said("plan", "tiny.yaml")
+    assert "8 to do" in said("plan", "tiny.yaml")
 
 
 def test_a_result_of_the_last_stage_that_went_bad_is_made_again_by_a_run() -> None:
@@ -278,8 +278,8 @@ def test_a_result_of_the_last_stage_that_went_bad_is_made_again_by_a_run() -> No
 
 def test_caches_can_be_named_by_option_and_are_apart() -> None:
     said("run", "tiny.yaml", "--cache", "here")
-    assert len(list(Path("here/results").rglob("*.h5"))) == 5
-    assert "5 cached" in said("plan", "tiny.yaml", "--cache", "here")
+    assert len(list(Path("here/results").rglob("*.h5"))) == 8
+    assert "8 cached" in said("plan", "tiny.yaml", "--cache", "here")
     assert "0 cached" in said("plan", "tiny.yaml")
 
 
@@ -292,7 +292,7 @@ def test_branches_and_overlays_from_the_command_line() -> None:
 
 def test_a_run_on_workers_from_the_command_line() -> None:
     said("run", "tiny.yaml", "--workers", "2")
-    assert "5 cached, 0 to do" in said("plan", "tiny.yaml")
+    assert "8 cached, 0 to do" in said("plan", "tiny.yaml")
 
 
 def test_output_to_a_file_has_no_control_characters() -> None:

@@ -33,5 +33,8 @@ def test_inputs_stay_as_they_were():
     ranks = metrics.identification_ranks(metrics.correlation_matrix(a, b), np.arange(12), ~np.eye(12, dtype=bool))
     metrics.bootstrap_interval(ranks.two_way_identification())
     metrics.pixel_correlation(pictures, decoded), metrics.ssim(pictures, decoded)
+    shown_twice = np.arange(12) // 2
+    metrics.noise_ceiling(a, shown_twice, 2, n_resamples=3), metrics.split_half(a, shown_twice, 2)
+    metrics.permutation_p(a[0], b), metrics.family_wise_p(a[0], b), metrics.false_discovery(a[0])
     for array, before in zip((a, b, pictures, decoded), kept, strict=True):
         np.testing.assert_array_equal(array, before)

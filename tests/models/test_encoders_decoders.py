@@ -161,9 +161,15 @@ def test_categories_are_decoded_from_planted_units_and_guessed_from_noise(tmp_pa
     accuracy = {}
     for name, responses in {"signal": signal + rng.standard_normal((60, 30)), "noise": rng.standard_normal((60, 30))}.items():
         brain, _ = recording(tmp_path / name, responses, pictures, table)
-        scores = CategoryScores(decoder=CategoryDecoder(brain=brain, classifier=classifier)).run()
-        accuracy[name] = scores["value"][scores["subset"] == ""][0]
-        assert scores["candidates"][0] == 3 and abs(scores["chance"][0] - 1 / 3) < 1e-9
+        scores = CategoryScores(decoder=CategoryDecoder(brain=brain, classifier=classifier), permutations=19).run()
+        accuracy[name] = scores["value"][0]
+        assert scores["candidates"][0] == 3 and abs(scores["chance"][0] - 1 / 3) < 0.06
+        assert (scores["p"][0] == 0.05) == (name == "signal")
+        rungs = {
+            control: value for control, value, summary in zip(scores["control"], scores["value"], scores["summary"], strict=True)
+        }
+        assert set(rungs) == {"", "shuffled", "mean", "trial_order", "nearest"}
+        assert scores["confusion"].sum() == 60
     assert accuracy["signal"] > 0.9
     assert accuracy["noise"] < 0.6
 

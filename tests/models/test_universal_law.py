@@ -8,13 +8,12 @@ import numpy as np
 import pytest
 
 from recortex import catalog
-from recortex.decoders.base import Decoder
 from recortex.decoders.category_decoder import CategoryDecoder
 from recortex.decoders.ridge_decoder import RidgeDecoder
-from recortex.encoders.base import Encoder
 from recortex.encoders.ridge_encoder import RidgeEncoder
-from recortex.features.pairs import Pairs
 from recortex.features.pixels import Pixels
+from recortex.fits.base import Fit
+from recortex.fits.pairs import Pairs
 from recortex.splits.fixed import FixedSplit
 from recortex.splits.hold_out import HoldOut
 from recortex.splits.k_fold import KFold
@@ -72,8 +71,8 @@ class ScaledOnAllRows(RidgeDecoder):
         """Scale first, then fit as the honest one does."""
         from dataclasses import replace
 
-        scaled = (pairs.responses - pairs.responses.mean(axis=0)) / pairs.responses.std(axis=0)
-        return super().fit_folds(replace(pairs, responses=scaled))
+        scaled = (pairs.inputs - pairs.inputs.mean(axis=0)) / pairs.inputs.std(axis=0)
+        return super().fit_folds(replace(pairs, inputs=scaled))
 
 
 def test_it_fails_for_a_scaler_fitted_on_all_rows(tmp_path):
@@ -85,8 +84,6 @@ def test_it_fails_for_a_scaler_fitted_on_all_rows(tmp_path):
 
 def test_every_stage_of_the_catalog_that_fits_is_held_to_it():
     fits = {
-        name
-        for name in catalog.STAGES
-        if issubclass(cls := catalog.find(name), Encoder | Decoder) or "fold" in getattr(cls, "returns", {})
+        name for name in catalog.STAGES if issubclass(cls := catalog.find(name), Fit) or "fold" in getattr(cls, "returns", {})
     }
     assert fits == set(FITS)

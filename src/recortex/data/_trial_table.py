@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from recortex.data._table_file import read_table
-from recortex.data.base import LABELS
+from recortex.data.base import LABELS, NUMBERS
 from recortex.errors import InvalidInput
 
-COLUMNS = ("stimulus", *LABELS, "onset_s")
+COLUMNS = ("stimulus", *LABELS, *NUMBERS)
 
 
 def read_trials(path: Path) -> dict[str, np.ndarray]:
@@ -19,8 +19,9 @@ def read_trials(path: Path) -> dict[str, np.ndarray]:
     Parameters
     ----------
     path : Path
-        ``stimulus`` is required. ``session``, ``run``, ``block``, ``repetition``, ``split``, ``category`` and ``onset_s`` (or
-        ``onset``, in seconds, as in BIDS) have a meaning; other columns are kept, to split or to decode by.
+        ``stimulus`` is required. ``session``, ``run``, ``block``, ``clip``, ``repetition``, ``split``, ``category``, ``concept`` and,
+        in seconds, ``onset_s`` (or ``onset``, as in BIDS), ``window_s`` and ``trigger_s`` have a meaning; other columns are kept, to
+        split or to decode by. Only a trigger may be missing: an empty cell.
 
     Returns
     -------
@@ -30,7 +31,7 @@ def read_trials(path: Path) -> dict[str, np.ndarray]:
     Raises
     ------
     InvalidInput
-        No stimulus column, an empty stimulus, an onset that is not a number.
+        No stimulus column, an empty stimulus, a time that is not a number.
     """
     read = read_table(path, ("stimulus",))
     header = ["onset_s" if name == "onset" else name for name in read.header]
@@ -40,7 +41,7 @@ def read_trials(path: Path) -> dict[str, np.ndarray]:
     if "" in columns["stimulus"]:
         raise InvalidInput(f"{path}: line {read.lines[columns['stimulus'].index('')]} has no stimulus")
     table = {
-        name: _seconds(cells, read.lines, path) if name == "onset_s" else np.array(cells, dtype=str)
+        name: _seconds(name, cells, read.lines, path) if name in NUMBERS else np.array(cells, dtype=str)
         for name, cells in columns.items()
         if name in COLUMNS
     }
@@ -50,13 +51,15 @@ def read_trials(path: Path) -> dict[str, np.ndarray]:
     return table
 
 
-def _seconds(cells: list[str], lines: list[int], path: Path) -> np.ndarray:
+def _seconds(name: str, cells: list[str], lines: list[int], path: Path) -> np.ndarray:
     values = np.full(len(cells), np.nan)
     for row, cell in enumerate(cells):
+        if name == "trigger_s" and cell == "":
+            continue
         try:
             values[row] = float(cell)
         except ValueError:
             pass  # refused below, as nan and inf are
         if not np.isfinite(values[row]):
-            raise InvalidInput(f"{path}: line {lines[row]} has onset {cell!r}, not a number of seconds")
+            raise InvalidInput(f"{path}: line {lines[row]} has {name.removesuffix('_s')} {cell!r}, not a number of seconds")
     return values

@@ -14,7 +14,12 @@ import numpy as np
 from recortex.errors import InvalidInput, did_you_mean, listed
 from recortex.stage import Array, Figure, Result, Stage
 
-LABELS = ("session", "run", "block", "repetition", "split", "category")
+LABELS = ("session", "run", "block", "clip", "repetition", "split", "category", "concept")
+NUMBERS = {
+    "onset_s": "onset of the stimulus within its run",
+    "window_s": "length of the raw recording, from the onset on, that went into the trial; filters included",
+    "trigger_s": "onset as the recording device's own trigger has it",
+}
 
 
 class Responses(Stage):
@@ -35,7 +40,7 @@ class Responses(Stage):
         **{name: Array("trial", dtype="str", units="", optional=True, about=f"{name} of each trial") for name in LABELS},
         "extra": Array("trial", "extra_column", dtype="str", units="", optional=True, about="further columns of the trial table"),
         "extra_column": Array("extra_column", dtype="str", units="", optional=True, about="names of the further columns"),
-        "onset_s": Array("trial", units="s", optional=True, about="onset of the stimulus within its run"),
+        **{name: Array("trial", units="s", optional=True, about=about) for name, about in NUMBERS.items()},
         "column": Array("unit", dtype="int", units="", optional=True, about="which column of the file each unit was"),
         "voxel": Array("unit", "axis", dtype="int", units="", optional=True, about="voxel indices i, j, k of each unit"),
         "affine": Array("row", "column", units="mm", optional=True, about="voxel indices to millimetres"),
@@ -57,10 +62,14 @@ class Responses(Stage):
         arrays.setdefault("n_repeats", np.ones(len(arrays["stimulus"]), dtype=int))
         return average_repeats(arrays, self.returns) if self.repeats == "average" else arrays
 
+    def disclosures(self) -> tuple[str, ...]:
+        """What was done to these responses that a reader of scores must know, and that no later stage can undo."""
+        return ()
+
     def trial_table(self) -> dict[str, np.ndarray]:
         """The trial table: stimulus and whatever other columns there are."""
         result = self.run()
-        table = {name: result[name] for name in ("stimulus", *LABELS, "onset_s") if name in result}
+        table = {name: result[name] for name in ("stimulus", *LABELS, *NUMBERS) if name in result}
         if "extra" in result:
             table |= dict(zip(result["extra_column"].tolist(), result["extra"].T, strict=True))
         return table
@@ -154,7 +163,7 @@ def average_repeats(arrays: Mapping[str, Any], promised: Mapping[str, Array]) ->
     out: dict[str, Any] = {"stimulus": np.array(names), "n_repeats": total.astype(int)}
     for name in arrays:
         values = np.asarray(arrays[name])
-        if name in out or name in ("onset_s", "extra_column"):
+        if name in out or name in (*NUMBERS, "extra_column"):
             continue
         if promised[name].dims[0] != "trial":
             out[name] = values

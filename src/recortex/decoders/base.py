@@ -9,10 +9,9 @@ import numpy as np
 from recortex.data.base import Responses
 from recortex.errors import InvalidInput
 from recortex.features.base import Features
-from recortex.features.pairs import Pairs, pair
-from recortex.splits.base import Split
+from recortex.fits.base import Fit
+from recortex.fits.pairs import Pairs
 from recortex.splits.held_out import HELD_OUT, held_out_table
-from recortex.splits.k_fold import KFold
 from recortex.stage import Array, Stage
 
 
@@ -45,7 +44,7 @@ class DecodedFeatures(Stage):
         raise TypeError(f"{type(self).__name__} was not fitted")
 
 
-class Decoder(DecodedFeatures):
+class Decoder(DecodedFeatures, Fit):
     """Decodes features from brain responses, held-out trial by held-out trial.
 
     For every fold of the split a fresh model is fitted on training trials alone; what it decodes from its test trials is pooled
@@ -57,27 +56,13 @@ class Decoder(DecodedFeatures):
         What is read.
     features : Features
         What is decoded.
-    split : Split
-        Which trials fit and which score.
+    split, normalise, normalise_by
+        As in every fit.
     """
 
-    brain: Responses
     features: Features
-    split: Split = KFold(by="stimulus", folds=5)
 
     returns: ClassVar[dict[str, Array]] = HELD_OUT | DecodedFeatures.returns
-
-    def fit_folds(self, pairs: Pairs) -> tuple[np.ndarray, dict[str, Any]]:
-        """Fit a fresh model a fold and decode its test trials.
-
-        Returns
-        -------
-        decoded : (held-out trial, feature) array
-            In the order of the trial table.
-        fitted : dict
-            Fitted arrays, a first axis over folds each.
-        """
-        raise TypeError(f"{type(self).__name__} does not fit")
 
     def apply(self, responses: np.ndarray) -> np.ndarray:
         """Decode new responses with the fitted models, the mean over folds.
@@ -98,8 +83,22 @@ class Decoder(DecodedFeatures):
         raise TypeError(f"{type(self).__name__} cannot be applied to new responses")
 
     def pairs(self) -> Pairs:
-        """This decoder's features and responses, joined and split."""
-        return pair(self.brain, self.features, self.split)
+        """Responses and features, joined by stimulus and split."""
+        trials = self.brain.trial_table()
+        folds = self.split.apply(trials, self.features.context_s())
+        return Pairs(
+            inputs=self.brain.run()["responses"],
+            targets=self.features.of(trials["stimulus"]),
+            trials=trials,
+            folds=folds,
+            groups=self.split.groups(trials),
+            z_score=self.z_score(trials),
+            responses="inputs",
+        )
+
+    def stimulus_side(self) -> Features:
+        """The features."""
+        return self.features
 
     def expect(self) -> dict[str, int]:
         """Those of its brain and features, and the folds of its split; every trial is counted as held out once."""

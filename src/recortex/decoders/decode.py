@@ -38,7 +38,8 @@ class Decode(DecodedFeatures):
         Raises
         ------
         InvalidInput
-            Other units or another number of them, or stimuli that the decoder was fitted on.
+            Other units or another number of them, stimuli that the decoder was fitted on, or a normalisation that new responses
+            cannot have.
         """
         new, old = self.brain.run(), self.decoder.brain.run()
         for name in ("column", "voxel", "grid", "affine"):
@@ -55,8 +56,20 @@ class Decode(DecodedFeatures):
         return {
             "row": np.arange(len(new["stimulus"])),
             "stimulus": new["stimulus"],
-            "decoded": self.decoder.apply(new["responses"]),
+            "decoded": self.decoder.apply(self._normalised(new["responses"])),
         }
+
+    def _normalised(self, responses: np.ndarray) -> np.ndarray:
+        """As the decoder's own were; a new session has no training trials to be scaled by."""
+        z_score = self.decoder.z_score(self.brain.trial_table())
+        if z_score is None:
+            return responses
+        if not z_score.unsupervised:
+            raise InvalidInput(
+                f"the decoder was fitted on responses scaled by each {z_score.column}'s training trials, of which new responses have "
+                "none; fit it with normalise: unsupervised, or with none"
+            )
+        return z_score.own(responses)
 
     def target(self) -> Features:
         """The features the decoder was fitted to decode."""

@@ -8,7 +8,6 @@ import numpy as np
 from pydantic import Field
 
 from recortex.decoders.base import Decoder, check_units
-from recortex.features.pairs import Pairs
 from recortex.stage import Array
 
 ALPHAS = tuple(float(alpha) for alpha in np.logspace(-1, 7, 17))
@@ -22,7 +21,7 @@ class RidgeDecoder(Decoder):
 
     Parameters
     ----------
-    brain, features, split
+    brain, features, split, normalise, normalise_by
         As in every decoder.
     alphas : tuple of float
         Candidates for the penalty.
@@ -48,23 +47,22 @@ class RidgeDecoder(Decoder):
         "offset": Array("fold", "feature", units="", about="calibration"),
     }
 
-    def fit_folds(self, pairs: Pairs) -> tuple[np.ndarray, dict[str, Any]]:
-        """A fresh CalibratedRidgeCV a fold."""
-        from recortex.linear import CalibratedRidgeCV, held_out_predictions
+    separable: ClassVar[bool] = True
 
-        _, decoded, fits = held_out_predictions(
-            lambda: CalibratedRidgeCV(self.alphas, cv=self.cv, scale_features=self.standardise, calibration=self.calibration),
-            pairs.responses,
-            pairs.features,
-            pairs.rows(),
-            pairs.groups,
-        )
-        return decoded, {
-            "coef": np.stack([fit.coef_.T for fit in fits]),
-            "intercept": np.stack([fit.intercept_ for fit in fits]),
-            "best_alpha": np.stack([fit.best_alphas_ for fit in fits]),
-            "slope": np.stack([fit.calibration_slope_ for fit in fits]),
-            "offset": np.stack([fit.calibration_offset_ for fit in fits]),
+    def estimator(self) -> Any:
+        """A fresh CalibratedRidgeCV."""
+        from recortex.linear import CalibratedRidgeCV
+
+        return CalibratedRidgeCV(self.alphas, cv=self.cv, scale_features=self.standardise, calibration=self.calibration)
+
+    def learned(self, estimator: Any) -> dict[str, np.ndarray]:
+        """Weights, penalties and calibration."""
+        return {
+            "coef": estimator.coef_.T,
+            "intercept": estimator.intercept_,
+            "best_alpha": estimator.best_alphas_,
+            "slope": estimator.calibration_slope_,
+            "offset": estimator.calibration_offset_,
         }
 
     def apply(self, responses: np.ndarray) -> np.ndarray:

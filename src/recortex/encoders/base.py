@@ -6,17 +6,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from recortex.data.base import Responses
 from recortex.errors import InvalidInput
 from recortex.features.base import Features
-from recortex.features.pairs import Pairs, pair
-from recortex.splits.base import Split
+from recortex.fits.base import Fit
+from recortex.fits.pairs import Pairs
 from recortex.splits.held_out import HELD_OUT, held_out_table
-from recortex.splits.k_fold import KFold
 from recortex.stage import Array, Figure, Result, Stage
 
 
-class Encoder(Stage):
+class Encoder(Fit):
     """Predicts each unit's responses from features, held-out trial by held-out trial.
 
     For every fold of the split a fresh model is fitted on training trials alone; the predictions for its test trials are pooled
@@ -28,13 +26,11 @@ class Encoder(Stage):
         What is predicted.
     features : Features
         What it is predicted from.
-    split : Split
-        Which trials fit and which score.
+    split, normalise, normalise_by
+        As in every fit. Predictions are in the unit of the normalised responses.
     """
 
-    brain: Responses
     features: Features
-    split: Split = KFold(by="stimulus", folds=5)
 
     returns: ClassVar[dict[str, Array]] = HELD_OUT | {
         "prediction": Array("trial", "unit", units="", about="predicted response to each held-out trial"),
@@ -42,18 +38,6 @@ class Encoder(Stage):
         "r2": Array("unit", about="coefficient of determination over held-out trials; an offset counts"),
         "explained_variance": Array("unit", about="1 - variance of the residual / variance; an offset does not count"),
     }
-
-    def fit_folds(self, pairs: Pairs) -> tuple[np.ndarray, dict[str, Any]]:
-        """Fit a fresh model a fold and predict its test trials.
-
-        Returns
-        -------
-        prediction : (held-out trial, unit) array
-            In the order of the trial table.
-        fitted : dict
-            Fitted arrays, a first axis over folds each.
-        """
-        raise TypeError(f"{type(self).__name__} does not fit")
 
     def apply(self, features: np.ndarray) -> np.ndarray:
         """Predict responses to new stimuli with the fitted models, the mean over folds.
@@ -74,8 +58,22 @@ class Encoder(Stage):
         raise TypeError(f"{type(self).__name__} cannot be applied to new stimuli")
 
     def pairs(self) -> Pairs:
-        """This encoder's features and responses, joined and split."""
-        return pair(self.brain, self.features, self.split)
+        """Features and responses, joined by stimulus and split."""
+        trials = self.brain.trial_table()
+        folds = self.split.apply(trials, self.features.context_s())
+        return Pairs(
+            inputs=self.features.of(trials["stimulus"]),
+            targets=self.brain.run()["responses"],
+            trials=trials,
+            folds=folds,
+            groups=self.split.groups(trials),
+            z_score=self.z_score(trials),
+            responses="targets",
+        )
+
+    def stimulus_side(self) -> Features:
+        """The features."""
+        return self.features
 
     def expect(self) -> dict[str, int]:
         """Those of its brain and features, and the folds of its split; every trial is counted as held out once."""
@@ -91,7 +89,7 @@ class Encoder(Stage):
         pairs = self.pairs()
         prediction, fitted = self.fit_folds(pairs)
         table = held_out_table(pairs.folds, pairs.trials)
-        measured = pairs.responses[table["row"]]
+        measured = pairs.measured()
         scores = {
             "prediction": prediction,
             "correlation": unit_correlation(measured, prediction),

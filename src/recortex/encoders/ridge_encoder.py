@@ -8,7 +8,6 @@ import numpy as np
 from pydantic import Field
 
 from recortex.encoders.base import Encoder, check_width
-from recortex.features.pairs import Pairs
 from recortex.stage import Array
 
 ALPHAS = tuple(float(alpha) for alpha in np.logspace(-1, 7, 17))
@@ -19,7 +18,7 @@ class RidgeEncoder(Encoder):
 
     Parameters
     ----------
-    brain, features, split
+    brain, features, split, normalise, normalise_by
         As in every encoder.
     alphas : tuple of float
         Candidates for the penalty.
@@ -39,22 +38,17 @@ class RidgeEncoder(Encoder):
         "best_alpha": Array("fold", "unit", about="chosen penalty"),
     }
 
-    def fit_folds(self, pairs: Pairs) -> tuple[np.ndarray, dict[str, Any]]:
-        """A fresh RidgeCV a fold."""
-        from recortex.linear import RidgeCV, held_out_predictions
+    separable: ClassVar[bool] = True
 
-        _, prediction, fits = held_out_predictions(
-            lambda: RidgeCV(self.alphas, cv=self.cv, scale_features=self.standardise),
-            pairs.features,
-            pairs.responses,
-            pairs.rows(),
-            pairs.groups,
-        )
-        return prediction, {
-            "coef": np.stack([fit.coef_.T for fit in fits]),
-            "intercept": np.stack([fit.intercept_ for fit in fits]),
-            "best_alpha": np.stack([fit.best_alphas_ for fit in fits]),
-        }
+    def estimator(self) -> Any:
+        """A fresh RidgeCV."""
+        from recortex.linear import RidgeCV
+
+        return RidgeCV(self.alphas, cv=self.cv, scale_features=self.standardise)
+
+    def learned(self, estimator: Any) -> dict[str, np.ndarray]:
+        """Weights and penalties."""
+        return {"coef": estimator.coef_.T, "intercept": estimator.intercept_, "best_alpha": estimator.best_alphas_}
 
     def apply(self, features: np.ndarray) -> np.ndarray:
         """The mean of the folds' predictions, which is the prediction of their mean weights."""

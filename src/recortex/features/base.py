@@ -21,6 +21,13 @@ class Features(Stage):
         ),
     }
 
+    embedding: ClassVar[bool] = False
+    """Whether the cosine of two stimuli's features says how alike they are; the audit then looks for near-duplicates by it."""
+
+    def context_s(self) -> float:
+        """How far around a stimulus these features look, in seconds: a speech model hears what came before. 0 for single pictures."""
+        return 0.0
+
     def recipe(self) -> dict[str, Any]:
         """What makes these features what they are, apart from which stimuli they are of: type and settings."""
         settings = {name: getattr(self, name) for name in type(self).model_fields if not isinstance(getattr(self, name), Node)}

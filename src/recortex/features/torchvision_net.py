@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from urllib.error import URLError
 
 import numpy as np
@@ -61,6 +61,8 @@ class TorchvisionNet(Features):
     size: int = Field(default=224, ge=32, le=1024)
     device: Annotated[str, NOT_IN_KEY] = "cpu"
     batch: Annotated[int, NOT_IN_KEY] = Field(default=32, ge=1)
+
+    embedding: ClassVar[bool] = True
 
     def tiling(self) -> Tiling:
         """Some hundred pictures at a time."""

@@ -43,6 +43,16 @@ class GeneratedPictures(Stage):
         """
         raise TypeError(f"{type(self).__name__} makes no pictures")
 
+    def unconditional(self, rng: np.random.Generator) -> np.ndarray | None:
+        """A picture a trial as this method makes them without any condition: what its own prior gives.
+
+        Returns
+        -------
+        (trial, height, width, channel) array or None
+            None for a method that has no prior of its own.
+        """
+        return None
+
     def compute(self) -> dict[str, Any]:
         """A picture of each decoded trial."""
         source = self.decoder.run()

@@ -43,6 +43,16 @@ class NearestPicture(GeneratedPictures):
             nearness = correlation_matrix(decoded[rows], self.decoder.target().of(names))
             retrieved[rows] = names[np.argmax(np.nan_to_num(nearness, nan=-np.inf), axis=1)]
         names = retrieved.astype(str)
+        return {"picture": self._pictures(names), "retrieved": names}
+
+    def unconditional(self, rng: np.random.Generator) -> np.ndarray:
+        """Any training picture of each trial's fold."""
+        names = np.empty(self.decoder.run().shape("row")[0], dtype=object)
+        for rows, known in self.decoder.known():
+            names[rows] = rng.choice(known, len(rows))
+        return self._pictures(names.astype(str))
+
+    def _pictures(self, names: np.ndarray) -> np.ndarray:
         shown = self.stimuli.run()
         pictures = shown["picture"][rows_of(names, shown["stimulus"], "training stimuli", "the pictures")]
-        return {"picture": (pictures / 255).astype(np.float32), "retrieved": names}
+        return (pictures / 255).astype(np.float32)

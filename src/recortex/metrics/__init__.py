@@ -1,4 +1,4 @@
-"""Scores as pure functions of NumPy arrays: correlations, identification, pictures, classes, intervals.
+"""Scores as pure functions of NumPy arrays: correlations, identification, pictures, classes, intervals, ceilings, nulls.
 
 Scores come one a unit, a query, a picture or a trial, and what is undefined is NaN. Averaging is left to the
 caller, who knows which repeats belong together; `accuracy`, `auc` and `IdentificationRanks.median_rank` alone
@@ -15,25 +15,36 @@ from recortex.metrics.correlation import (
     unit_correlation,
 )
 from recortex.metrics.identification import IdentificationRanks, identification_ranks, k_way_accuracy
-from recortex.metrics.permutation import permute_pairs
+from recortex.metrics.multiple_testing import false_discovery, family_wise_p
+from recortex.metrics.noise_ceiling import NoiseCeiling, VarianceComponents, noise_ceiling, signal_and_noise, split_half
+from recortex.metrics.permutation import circular_shift, permutation_p, permute_pairs
 from recortex.metrics.pictures import pixel_correlation, ssim, ssim_legacy_columnwise
 
 __all__ = [
     "IdentificationRanks",
     "Interval",
+    "NoiseCeiling",
+    "VarianceComponents",
     "accuracy",
     "auc",
     "bootstrap_interval",
     "bootstrap_rows",
+    "circular_shift",
     "correlation_matrix",
     "explained_variance",
+    "false_discovery",
+    "family_wise_p",
     "hits",
     "identification_ranks",
     "k_way_accuracy",
+    "noise_ceiling",
+    "permutation_p",
     "permute_pairs",
     "pixel_correlation",
     "r2",
     "row_correlation",
+    "signal_and_noise",
+    "split_half",
     "ssim",
     "ssim_legacy_columnwise",
     "unit_correlation",

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from recortex.errors import InvalidInput
-from recortex.metrics._arrays import real_array, same_shape
+from recortex.metrics._arrays import real_array, row_labels, same_shape
 
 _BLOCK = 2**22
 """Groups drawn at a time."""
@@ -164,11 +164,7 @@ def bootstrap_rows(groups: ArrayLike, n_resamples: int = 2000, seed: int | np.ra
 
 def _members(groups: NDArray[Any]) -> list[NDArray[np.intp]]:
     """Rows of each group, groups in the order of their labels."""
-    if groups.ndim != 1 or groups.size == 0:
-        raise InvalidInput(f"groups must be one label a row, not shape {groups.shape}")
-    if groups.dtype.kind == "f" and np.isnan(groups).any():
-        raise InvalidInput("groups holds NaN: every row needs a group")
-    _, label, size = np.unique(groups, return_inverse=True, return_counts=True)
+    _, label, size = np.unique(row_labels("groups", groups), return_inverse=True, return_counts=True)
     return np.split(np.argsort(label, kind="stable"), np.cumsum(size)[:-1])
 
 

@@ -13,8 +13,11 @@ from typing import Any
 import numpy as np
 
 from recortex import keys
+from recortex.audit.base import Finding
+from recortex.audit.fits import DataAudit, FitAudit, audits_around, found, in_words
 from recortex.data.base import Responses
 from recortex.errors import InvalidInput
+from recortex.fits.base import Fit
 from recortex.pipeline.entries import Entries, dump
 from recortex.pipeline.run import Branches
 from recortex.scores.base import COLUMNS, UNIQUE, Scores
@@ -60,8 +63,20 @@ def lay_out(folder: Path, entries: Mapping[str, Entries], branches: Branches) ->
         return report
     rows = score_rows(branches)
     _write(table, _csv(rows))
-    write_report(report, folder.name, texts, branches, rows, state)
+    write_report(report, folder.name, texts, branches, rows, audit_findings(branches), state)
     return report
+
+
+def audit_findings(branches: Branches) -> list[tuple[str, list[Finding]]]:
+    """What the audits of every named fit found, each fit once."""
+    out: dict[str, tuple[str, list[Finding]]] = {}
+    for branch, nodes in branches.items():
+        for name, node in nodes.items():
+            if isinstance(node, Fit) and node.key() not in out:
+                audits = [DataAudit(fit=node), FitAudit(fit=node)]
+                if all(audit.cached() is not None for audit in audits):
+                    out[node.key()] = (f"{name} ({branch})" if branch else name, found(audits))
+    return list(out.values())
 
 
 def score_rows(branches: Branches) -> list[dict[str, Any]]:
@@ -79,6 +94,7 @@ def score_rows(branches: Branches) -> list[dict[str, Any]]:
             if result is None:
                 continue
             table = {column: result[column] for column in COLUMNS if column in result}
+            table["audit"] = np.full(len(table["metric"]), in_words(audits_around(node)))
             for place in range(len(table["metric"])):
                 row = {column: values[place].item() for column, values in table.items()}
                 rows.append({"branch": branch, "stage": name, **row})
@@ -162,7 +178,10 @@ def _state(branches: Branches, texts: Mapping[str, str]) -> str:
         for branch, nodes in branches.items()
         for name, node in nodes.items()
     ]
-    return keys.digest([recortex.__version__, made, texts])
+    audited = [
+        audit.cached() is not None for nodes in branches.values() for node in nodes.values() for audit in audits_around(node)
+    ]
+    return keys.digest([recortex.__version__, made, audited, texts])
 
 
 def _head(report: Path) -> str:

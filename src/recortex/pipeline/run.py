@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from recortex import keys, parts, store
+from recortex.audit.fits import DataAudit, FitAudit, audits_around
 from recortex.errors import DamagedFile, RecortexError
+from recortex.fits.base import Fit
 from recortex.pipeline.sites import Site
 from recortex.progress import listen
+from recortex.scores.base import Scores
 from recortex.stage import Node, Stage, walk
 
 Branches = Mapping[str, Mapping[str, Node]]
@@ -93,11 +96,33 @@ def tasks(branches: Branches) -> dict[str, Task]:
             if id(stage) in by_identity:
                 name = by_identity[id(stage)]
                 task.names.append(f"{name} ({branch})" if branch else name)
+    found = _audited(found)
     for task in found.values():
         bare = {name.split(" (")[0] for name in task.names}
         if len(task.names) == len(branches) > 1 and len(bare) == 1:
             task.names = [f"{bare.pop()} (shared)"]
     return found
+
+
+def _audited(found: dict[str, Task]) -> dict[str, Task]:
+    """The same tasks with an audit before and after every fit: no fit starts before the first, no score before the second."""
+    out: dict[str, Task] = {}
+    for key, task in found.items():
+        fit = task.stage
+        if isinstance(fit, Fit):
+            before, after = (
+                found.get(audit.key())
+                or Task(audit.key(), audit, [f"{what} of {name}" for name in task.names], set(audit.inputs()))
+                for audit, what in ((DataAudit(fit=fit), "data audit"), (FitAudit(fit=fit), "audit"))
+            )
+            task.needs.add(before.key)
+            out |= {before.key: before, key: task, after.key: after}
+        elif isinstance(fit, Scores):
+            task.needs |= {audit.key() for audit in audits_around(fit)}
+            out[key] = task
+        else:
+            out.setdefault(key, task)
+    return out
 
 
 def run(branches: Branches, watcher: Watcher | None = None, site: Site | None = None) -> list[Outcome]:

@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from recortex.audit.base import Finding
 from recortex.provenance import git_state, versions
+from recortex.report.scores import CONTROLS, MEANINGS, counted, score_groups
 from recortex.stage import Figure, Node, Result, Source, Stage, first_line
 
 PARTS = (
     ("pictures", "Pictures", "What was seen, and what was decoded from responses that the decoder had not been fitted on."),
+    ("categories", "Categories", "Which category was seen, named from responses that the classifier had not been fitted on."),
     ("encoding", "Encoding", "How well responses are predicted from stimuli, in trials that the encoder had not been fitted on."),
 )
-MEANINGS = {
-    "unit_correlation": "Pearson correlation between predicted and measured responses of one unit over held-out trials; summarised over "
-    "units by mean, median (p50) or 95th percentile (p95).",
-    "pixel_correlation": "Pearson correlation between the pixels of a decoded picture and of the seen one, averaged over pictures.",
-    "ssim": "Structural similarity in two dimensions (Gaussian window, sigma 1.5), averaged over pictures; 1 is identity.",
-    "two_way_identification": "How often a decoded picture resembles the seen picture more than another one, over all pairs; 0.5 is "
-    "guessing. by_stimulus: a seen picture among the decoded ones. within_category: only against pictures of the same category; "
-    "within_fold: only against those of the same fold, where alone a picture retrieved from the training set compares fairly.",
-    "top1_retrieval": "How often the seen picture is the most similar of all candidates.",
-    "accuracy": "Share of trials whose category is named correctly.",
-}
 
 
 def write_report(
@@ -34,6 +25,7 @@ def write_report(
     texts: Mapping[str, str],
     branches: Mapping[str, Mapping[str, Node]],
     rows: Sequence[Mapping[str, Any]],
+    audits: Sequence[tuple[str, Sequence[Finding]]],
     state: str,
 ) -> None:
     """Write the report of a run.
@@ -49,6 +41,8 @@ def write_report(
         Nodes by entry name.
     rows : sequence of mappings
         The table of scores.
+    audits : sequence of (str, findings)
+        What the audits found, fit by fit.
     state : str
         A digest that the page carries, to know later whether it is still right.
     """
@@ -60,7 +54,7 @@ def write_report(
     parts = [(anchor, name, intro, [figure for figure in figures if figure.section == anchor]) for anchor, name, intro in PARTS]
     parts = [part for part in parts if part[3]]
     contents = [(anchor, name) for anchor, name, _, _ in parts]
-    contents += [("scores", "All scores")] if rows else []
+    contents += ([("scores", "Scores")] if rows else []) + ([("audit", "Audit")] if audits else [])
     contents += [("data", "Data"), ("asked", "What was asked"), ("versions", "Versions")]
     sources = list(dict.fromkeys(source for _, stage, _ in done for source in stage.sources()))
     used = {row["metric"] for row in rows}
@@ -70,9 +64,11 @@ def write_report(
         lead=_lead(sources, rows),
         contents=contents,
         parts=parts,
-        scores=_score_groups(rows),
+        scores=score_groups(rows),
+        audits=audits,
         units=" or ".join(sorted({counted(2, row["n_unit"])[2:] for row in rows})) or "stimuli",
         meanings=[(name, meaning) for name, meaning in MEANINGS.items() if name in used],
+        controls=[(name, meaning) for name, meaning in CONTROLS.items() if name in {row["control"] for row in rows}],
         sources=sources,
         data_figures=[figure for figure in figures if figure.section == "data"],
         texts=list(texts.items()),
@@ -114,57 +110,6 @@ def _lead(sources: Sequence[Source], rows: Sequence[Mapping[str, Any]]) -> str:
     names = "; ".join(source.name for source in sources) or "no data"
     scored = f"{len(rows)} scores, each on trials that nothing was fitted on." if rows else "No scores were asked for."
     return f"{names}. {scored}"
-
-
-def _number(value: float, digits: int = 3) -> str:
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return "–"
-    return f"{value:.{digits}f}"
-
-
-PLURALS = {"stimulus": "stimuli"}
-
-
-def counted(count: int, noun: str) -> str:
-    """A number and its noun.
-
-    >>> counted(2, "stimulus"), counted(1, "branch")
-    ('2 stimuli', '1 branch')
-    """
-    plural = PLURALS.get(noun, f"{noun}es" if noun.endswith("ch") else f"{noun}s")
-    return f"{count} {noun if count == 1 else plural}"
-
-
-def _score_groups(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Rows of one stage and branch under one heading, which says what they share."""
-    groups: dict[tuple, list[Mapping[str, Any]]] = {}
-    for row in rows:
-        shared = tuple(row[column] for column in ("branch", "stage", "n", "n_unit", "averaging", "split", "protocol"))
-        groups.setdefault(shared, []).append(row)
-    out = []
-    for (branch, stage, n, n_unit, averaging, split, protocol), members in groups.items():
-        words = [counted(n, n_unit), averaging, split, f"protocol {protocol}" if protocol else ""]
-        out.append(
-            {
-                "name": f"{stage} ({branch})" if branch else stage,
-                "about": ", ".join(word for word in words if word),
-                "rows": [_score_row(row) for row in members],
-            }
-        )
-    return out
-
-
-def _score_row(row: Mapping[str, Any]) -> dict[str, Any]:
-    words = [row["metric"], row["summary"] if row["summary"] != "mean" else "", row["subset"], row["control"]]
-    return {
-        "score": " · ".join(word for word in words if word),
-        "value": _number(row["value"]),
-        "interval": "–" if math.isnan(row["low"]) else f"{_number(row['low'])} to {_number(row['high'])}",
-        "chance": _number(row["chance"]),
-        "p": _number(row["p"], 4),
-        "ceiling": _number(row["ceiling"]),
-        "candidates": row["candidates"] or "–",
-    }
 
 
 def _stage_row(name: str, stage: Stage, result: Result) -> dict[str, str]:

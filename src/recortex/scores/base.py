@@ -1,16 +1,22 @@
 """The table of scores: one row a score, with everything that is needed to read it.
 
-`branch` and `stage` are added by the pipeline, which knows their names. ``control`` is empty for the real thing.
+`branch` and `stage` are added by the pipeline, which knows their names, and `audit` too. ``control`` is empty for the real thing, else
+the rung of the null ladder that the row is of; the row of summary "difference" beside it is the real thing minus that rung.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
+from pydantic import Field
 
+from recortex.fits.base import Fit
+from recortex.fits.pairs import Pairs
+from recortex.metrics import bootstrap_interval
+from recortex.progress import steps
 from recortex.stage import Array, Result, Stage
 
 NAN = float("nan")
@@ -30,13 +36,13 @@ class Score:
     p : float
         Share of refits on permuted pairs that reach the value, (b + 1) / (m + 1); NaN where none were made.
     chance : float
-        What permuted pairs reach on average, or what follows from counting.
+        What permuted pairs reach on average.
     ceiling : float
         What the noise leaves possible; NaN where there are no repeats to tell.
     n : int
         How many there were of `n_unit`.
     n_unit : str
-        What was counted and resampled: "stimulus", "unit".
+        The exchangeable unit, counted, resampled and permuted as a whole: "stimulus", "block", "run".
     candidates : int
         Among how many a choice was made; 0 for no choice.
     unit : str
@@ -44,7 +50,7 @@ class Score:
     split, averaging : str
         How trials were split, with its hash, and what was averaged before scoring.
     control, subset, protocol, audit : str
-        Rung of the null ladder, part of the data, evaluation protocol, verdict of the audit.
+        Rung of the null ladder, part of the data, evaluation protocol, verdicts of the audit.
     """
 
     metric: str
@@ -117,6 +123,61 @@ class Scores(Stage):
         return as_columns(self.score())
 
 
+class TestedScores(Scores):
+    """Scores of held-out predictions, with interval and chance over one exchangeable unit.
+
+    Parameters
+    ----------
+    permutations : int
+        Fits on permuted pairs.
+    null : "refit" or "quick"
+        Whether everything is fitted again on the permuted pairs, or the finished predictions are only held against them.
+    exchange : str
+        The exchangeable unit: a column of the trial table whose groups are resampled and permuted as a whole ("stimulus" with its
+        repeats, "block", "clip"), or "circular_shift" for continuous series, shifted within each run and resampled by run.
+    permute_within : str
+        Only units of the same label in this column change places: "run" where runs differ, "category" for a harder null.
+    resamples : int
+        Bootstrap samples.
+    seed : int
+        Draws both.
+    """
+
+    permutations: int = Field(default=100, ge=0)
+    null: Literal["refit", "quick"] = "refit"
+    exchange: str = "stimulus"
+    permute_within: str = ""
+    resamples: int = Field(default=2000, ge=2)
+    seed: int = Field(default=0, ge=0)
+
+    def unit(self) -> str:
+        """The column whose groups are counted and resampled."""
+        return "run" if self.exchange == "circular_shift" else self.exchange
+
+    def null_words(self) -> str:
+        """What the null was, where it was not the usual one; part of the protocol, as scores against other nulls do not compare."""
+        words = ["quick null" if self.null == "quick" else ""]
+        words += ["null by circular shift" if self.exchange == "circular_shift" else ""]
+        words += [f"null within {self.permute_within}" if self.permute_within else ""]
+        return ", ".join(word for word in words if word)
+
+    def permuted(self, fit: Fit, pairs: Pairs, prediction: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Exchanges of targets, each with the held-out predictions that belong to it."""
+        rng = np.random.default_rng([self.seed, 1])
+        sources = pairs.exchanges(self.permutations, rng, self.exchange, self.permute_within)
+        made = ((source, prediction) for source in sources) if self.null == "quick" else fit.refits(pairs, sources)
+        return steps(made, "permutations", self.permutations)
+
+    def scored(self, values: np.ndarray, units: np.ndarray, **known: Any) -> Score:
+        """The mean of a value a trial, with its interval over the exchangeable unit."""
+        if not np.isfinite(values).any():  # such as the correlation of flat pictures
+            nothing: dict[str, Any] = {"summary": "mean", "value": NAN, "n": 0, "n_unit": self.unit()}
+            return Score(**(nothing | known))
+        interval = bootstrap_interval(values, units, n_resamples=self.resamples, seed=self.seed)
+        made: dict[str, Any] = {"summary": "mean", "value": interval.value, "low": interval.low, "high": interval.high}
+        return Score(**(made | {"n": interval.n_groups, "n_unit": self.unit()} | known))
+
+
 def as_columns(scores: Sequence[Score]) -> dict[str, Any]:
     """Rows to columns, refusing two rows of one name."""
     names = [tuple(getattr(score, column) for column in UNIQUE[2:]) for score in scores]
@@ -126,10 +187,10 @@ def as_columns(scores: Sequence[Score]) -> dict[str, Any]:
     return {name: np.array([row[name] for row in rows]) for name in _DTYPES}
 
 
-def p_value(value: float, null: np.ndarray) -> float:
-    """Share of null values that reach the value, the value itself counted: (b + 1) / (m + 1)."""
-    null = np.asarray(null)[np.isfinite(null)]
-    return float((np.sum(null >= value) + 1) / (len(null) + 1)) if len(null) else NAN
+def mean_of(values: np.ndarray) -> float:
+    """The mean of what is defined; NaN where nothing is."""
+    defined = values[np.isfinite(values)]
+    return float(defined.mean()) if len(defined) else NAN
 
 
 def averaging(brain: Result, rows: np.ndarray) -> str:

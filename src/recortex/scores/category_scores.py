@@ -2,58 +2,113 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
 
 import numpy as np
-from pydantic import Field
 
 from recortex.decoders.category_decoder import CategoryDecoder
-from recortex.metrics import bootstrap_interval, hits
-from recortex.scores.base import Score, Scores, averaging
+from recortex.fits.baselines import trial_order
+from recortex.fits.pairs import Pairs
+from recortex.metrics import correlation_matrix, hits, permutation_p
+from recortex.scores.base import TestedScores, as_columns, averaging, mean_of
+from recortex.stage import Array, Figure, Result
 
 
-class CategoryScores(Scores):
-    """Accuracy over held-out trials, overall and for each category, with interval over stimuli.
+class CategoryScores(TestedScores):
+    """Accuracy over held-out trials, overall and for each category, with interval, chance by refitting and controls.
 
-    Chance is the accuracy of always naming the most frequent label among the held-out trials.
+    The rungs of the null ladder, each followed by the difference to the real thing over the same trials:
+
+    - `shuffled`: classifiers fitted on permuted pairs, the mean over all of them.
+    - `mean`: the most frequent label of the training trials.
+    - `trial_order`: the same classifier, given nothing of the brain but when each trial came.
+    - `nearest`: the label of the training trial whose response correlates best.
 
     Parameters
     ----------
     decoder : CategoryDecoder
         What is scored.
-    resamples : int
-        Bootstrap samples of the stimuli.
-    seed : int
-        Draws them.
+    permutations, null, exchange, permute_within, resamples, seed
+        As in every tested score. Where a category comes in blocks, `exchange: block`.
     """
 
     decoder: CategoryDecoder
-    resamples: int = Field(default=2000, ge=2)
-    seed: int = Field(default=0, ge=0)
 
-    def score(self) -> Sequence[Score]:
-        """Overall, then category by category."""
-        fitted = self.decoder.run()
-        right, labels = hits(fitted["label"], fitted["predicted"]), fitted["label"]
-        categories, counts = np.unique(labels, return_counts=True)
+    returns: ClassVar[dict[str, Array]] = TestedScores.returns | {
+        "null": Array(
+            "permutation", "null_score", optional=True, about="accuracy of each refit on permuted pairs, overall and by label"
+        ),
+        "confusion": Array("shown", "named", about="how often each shown category (rows) was named as each (columns)"),
+    }
+
+    def compute(self) -> dict[str, Any]:
+        """Count, resample, refit."""
+        fitted, pairs = self.decoder.run(), self.decoder.pairs()
+        labels, categories = fitted["label"], fitted["category"].tolist()
+        rungs = {control: hits(labels, named) for control, named in self._controls(pairs).items()}
+        subsets = ["", *categories]
+        null, total, times = [], dict.fromkeys(categories, 0.0), dict.fromkeys(categories, 0)
+        for source, refit in self.permuted(self.decoder, pairs, fitted["predicted"]):
+            moved = pairs.measured(source)
+            right = hits(moved, refit)
+            null.append([mean_of(right[moved == subset] if subset else right) for subset in subsets])
+            for category in categories:
+                total[category] += right[moved == category].sum()
+                times[category] += int(np.sum(moved == category))
+        if null:
+            rungs = {"shuffled": np.array([total[label] / times[label] for label in labels.tolist()])} | rungs
+        nulls, right = np.array(null), hits(labels, fitted["predicted"])
+        units = pairs.column(self.unit(), "exchange")[fitted["row"]]
+        shared: dict[str, Any] = {
+            "metric": "accuracy",
+            "candidates": len(categories),
+            "split": self.decoder.split_words(),
+            "averaging": averaging(self.decoder.brain.run(), fitted["row"]),
+            "protocol": self.null_words(),
+        }
         scores = []
-        for subset in ("", *categories):
+        for place, subset in enumerate(subsets):
             rows = np.flatnonzero(labels == subset) if subset else np.arange(len(labels))
-            interval = bootstrap_interval(right[rows], fitted["stimulus"][rows], n_resamples=self.resamples, seed=self.seed)
-            scores.append(
-                Score(
-                    metric="accuracy",
-                    summary="mean",
-                    value=interval.value,
-                    low=interval.low,
-                    high=interval.high,
-                    chance=float(counts.max() / counts.sum()) if not subset else float("nan"),
-                    n=interval.n_groups,
-                    n_unit="stimulus",
-                    candidates=len(fitted["category"]),
-                    subset=str(subset),
-                    split=f"{self.decoder.split.describe()} [{fitted['split_hash']}]",
-                    averaging=averaging(self.decoder.brain.run(), fitted["row"]),
-                )
+            row = self.scored(right[rows], units[rows], **shared, subset=subset)
+            if null:
+                row = replace(row, p=float(permutation_p(row.value, nulls[:, place])), chance=mean_of(nulls[:, place]))
+            scores.append(row)
+            if not subset:
+                for control, other in rungs.items():
+                    scores.append(self.scored(other, units, **shared, control=control))
+                    scores.append(self.scored(right - other, units, **shared, control=control, summary="difference"))
+        confusion = np.array(
+            [[np.sum((labels == shown) & (fitted["predicted"] == named)) for named in categories] for shown in categories],
+            dtype=float,
+        )
+        return as_columns(scores) | {"confusion": confusion} | ({"null": nulls} if null else {})
+
+    def _controls(self, pairs: Pairs) -> dict[str, np.ndarray]:
+        """Labels that each control names for the held-out trials."""
+        most, nearest = np.empty_like(pairs.targets), np.empty_like(pairs.targets)
+        for fold in pairs.folds:
+            inputs, labels = pairs.inside(fold)
+            names, counts = np.unique(labels[fold.train], return_counts=True)
+            most[fold.test] = names[np.argmax(counts)]
+            likeness = correlation_matrix(inputs[fold.test], inputs[fold.train])
+            nearest[fold.test] = labels[fold.train][np.argmax(np.nan_to_num(likeness, nan=-np.inf), axis=1)]
+        held_out = pairs.held_out()
+        ordered = self.decoder.instead(pairs, trial_order(pairs.trials))
+        return {"mean": most[held_out], "trial_order": ordered, "nearest": nearest[held_out]}
+
+    def figures(self, result: Result) -> list[Figure]:
+        """What was taken for what."""
+        from recortex.drawing import matrix
+
+        names = self.decoder.run()["category"].tolist()
+        share = result["confusion"] / result["confusion"].sum(axis=1, keepdims=True)
+        return [
+            Figure(
+                "What was taken for what",
+                f"Of {int(result['confusion'].sum())} held-out trials. A row is what was shown, a column what was named; its number is "
+                "the share of the row.",
+                matrix(share, names, names, "named", "shown"),
+                "categories",
             )
-        return scores
+        ]

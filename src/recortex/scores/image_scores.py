@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -12,11 +13,10 @@ from recortex.data.base import Pictures, rows_of
 from recortex.data.pictures import luma, resized
 from recortex.decoders.base import DecodedFeatures, Decoder
 from recortex.errors import InvalidInput
-from recortex.features.pairs import refit_permuted
 from recortex.generators.base import GeneratedPictures
-from recortex.metrics import bootstrap_interval, correlation_matrix, identification_ranks, pixel_correlation, ssim
-from recortex.progress import steps
-from recortex.scores.base import NAN, Score, Scores, as_columns, averaging, p_value
+from recortex.metrics import correlation_matrix, identification_ranks, permutation_p, pixel_correlation, ssim
+from recortex.scores._ladder import labels_of, rung_pictures
+from recortex.scores.base import TestedScores, as_columns, averaging, mean_of
 from recortex.stage import Array, Figure, Result
 
 # (metric, subset) -> one value a trial, and among how many candidates at least
@@ -42,14 +42,25 @@ class Grid:
         return f"{self.height}x{self.width} {'grey' if self.grey else 'RGB'}"
 
 
-class ImageScores(Scores):
-    """Decoded against seen pictures: pixel correlation, SSIM and identification, with interval and a null of refits.
+class ImageScores(TestedScores):
+    """Decoded against seen pictures: pixel correlation, SSIM and identification, with interval, chance by refitting and controls.
 
     Identification is exact, over all candidates: each decoded picture is compared by pixel correlation with the true pictures of all
     tested stimuli, ties counting half. ``within_category`` admits only candidates of the same category. ``within_fold`` admits only
     those of the same fold: pictures that are retrieved from the training set are themselves among the candidates of other folds, so
     a retrieval and a decoder compare fairly within folds alone. ``by_stimulus`` asks the reverse, for each seen picture among the
-    decoded ones. The null refits the decoder on permuted pairs and makes the pictures again.
+    decoded ones. The null refits the decoder after the stimuli changed places between responses, and makes the pictures again.
+
+    The rungs of the null ladder are scored in the same way, each followed by the difference to the real thing over the same
+    stimuli (its interval by a paired bootstrap):
+
+    - `shuffled`: decoders fitted on permuted pairs, the mean over all of them.
+    - `mean`: the training mean in place of what was decoded.
+    - `class_mean`: the training mean of the true category, which is given away; only where there are categories.
+    - `trial_order`: the same decoder, given nothing of the brain but when each trial came.
+    - `unconditional`: what the method makes without any condition; only for methods with a prior of their own.
+    - `nearest`: the nearest training picture, retrieved by the decoded features.
+    - `true_features`: the true features in place of the decoded ones, the ceiling of the way back to pictures.
 
     Parameters
     ----------
@@ -64,12 +75,8 @@ class ImageScores(Scores):
         compare, so the grid stands in the table with the protocol.
     grey : bool
         Whether colour is averaged away first.
-    permutations : int
-        Refits with permuted pairs.
-    resamples : int
-        Bootstrap samples of the stimuli; the candidates stay fixed.
-    seed : int
-        Draws both.
+    permutations, null, exchange, permute_within, resamples, seed
+        As in every tested score. The candidates stay fixed in the bootstrap.
     """
 
     pictures: GeneratedPictures
@@ -78,18 +85,16 @@ class ImageScores(Scores):
     size: int | None = Field(default=None, ge=1)
     grey: bool = False
     permutations: int = Field(default=20, ge=0)
-    resamples: int = Field(default=2000, ge=2)
-    seed: int = Field(default=0, ge=0)
 
-    returns: ClassVar[dict[str, Array]] = Scores.returns | {
+    returns: ClassVar[dict[str, Array]] = TestedScores.returns | {
         "stimulus": Array("trial", dtype="str", units="", about="which stimulus was shown"),
         "correlation": Array("trial", about="pixel correlation of each decoded picture with the seen one"),
         "identification": Array("trial", about="share of the other stimuli that each decoded picture resembles less"),
-        "null": Array("permutation", "score", optional=True, about="the score of each refit on permuted pairs"),
+        "null": Array("permutation", "null_score", optional=True, about="the real scores' counterparts after each refit"),
     }
 
     def compute(self) -> dict[str, Any]:
-        """Compare, resample, refit.
+        """Compare, resample, refit, climb the ladder.
 
         Raises
         ------
@@ -106,52 +111,67 @@ class ImageScores(Scores):
         grey = self.grey or 1 in (made.shape("picture")[3], shown.shape("picture")[3])
         height, width = (self.size, self.size) if self.size else made.shape("picture")[1:3]
         grid = Grid(height, width, grey)
-        candidates = grid.lay(shown["picture"][rows] / 255)
-        category = shown["category"][rows] if "category" in shown else _labels(decoder, tested)
-        fold = _folds(decoder)
-        measured = compare(grid.lay(made["picture"]), candidates, truth, category, fold)
-        null = self._null(decoder, grid, candidates, truth, category, fold)
+        candidates, fold = grid.lay(shown["picture"][rows] / 255), _folds(decoder)
+        labels = labels_of(decoder, self.stimuli)
+        category = np.array([labels[name] for name in tested]) if set(tested) <= set(labels) else None
 
+        def scored(pictures: np.ndarray, truth: np.ndarray = truth) -> Values:
+            return compare(grid.lay(pictures), candidates, truth, category, fold)
+
+        real = scored(made["picture"])
+        null, shuffled = self._null(decoder, tested, scored)
+        rungs = {"shuffled": {place: values[truth] for place, values in shuffled.items()}} if len(null) else {}
+        for control, pictures in rung_pictures(self.pictures, self.stimuli, labels, self.seed).items():
+            rungs[control] = {place: values for place, (values, _) in scored(pictures).items()}
+
+        units = self._units(decoder, names)
+        shared = {"split": _split(decoder), "averaging": averaging(decoder.responses().run(), made["row"])}
+        shared["protocol"] = ", ".join(filter(None, [f"{self.protocol} {grid.describe()}", self.null_words()]))
         scores = []
-        for place, ((metric, subset), (values, counted)) in enumerate(measured.items()):
-            interval = bootstrap_interval(values, names, n_resamples=self.resamples, seed=self.seed)
-            value = float(np.nanmean(values))
-            scores.append(
-                Score(
-                    metric=metric,
-                    summary="mean",
-                    value=value,
-                    low=interval.low,
-                    high=interval.high,
-                    p=p_value(value, null[:, place]) if len(null) else NAN,
-                    chance=float(null[:, place].mean()) if len(null) else NAN,
-                    n=interval.n_groups,
-                    n_unit="stimulus",
-                    candidates=counted,
-                    subset=subset,
-                    protocol=f"{self.protocol} {grid.describe()}",
-                    split=_split(decoder),
-                    averaging=averaging(decoder.responses().run(), made["row"]),
-                )
-            )
+        for place, ((metric, subset), (values, counted)) in enumerate(real.items()):
+            about = shared | {"metric": metric, "subset": subset, "candidates": counted}
+            row = self.scored(values, units, **about)
+            if len(null):
+                p = float(permutation_p(row.value, null[:, place]))
+                row = replace(row, p=p, chance=float(null[:, place].mean()))
+            scores.append(row)
+            for control, others in rungs.items():
+                other = others[metric, subset]
+                scores.append(self.scored(other, units, **about, control=control))
+                scores.append(self.scored(values - other, units, **about, control=control, summary="difference"))
         table = as_columns(scores) | {
             "stimulus": names,
-            "correlation": measured["pixel_correlation", ""][0],
-            "identification": measured["two_way_identification", ""][0],
+            "correlation": real["pixel_correlation", ""][0],
+            "identification": real["two_way_identification", ""][0],
         }
         return table | ({"null": null} if len(null) else {})
 
-    def _null(self, decoder: DecodedFeatures, grid: Grid, *against: Any) -> np.ndarray:
-        """(permutation, score): the same scores after refits; empty for a decoder that was not fitted here."""
+    def _units(self, decoder: DecodedFeatures, names: np.ndarray) -> np.ndarray:
+        """The exchangeable unit of each decoded trial."""
+        if self.unit() == "stimulus" or not isinstance(decoder, Decoder):
+            return names
+        return decoder.pairs().column(self.unit(), "exchange")[decoder.run()["row"]]
+
+    def _null(
+        self, decoder: DecodedFeatures, tested: np.ndarray, scored: Callable[..., Values]
+    ) -> tuple[np.ndarray, dict[tuple[str, str], np.ndarray]]:
+        """Scores of fits on permuted pairs, (permutation, score), and what these reach on each tested stimulus, on average."""
         if not isinstance(decoder, Decoder) or self.permutations == 0:
-            return np.empty((0, 0))
-        pairs, rng = decoder.pairs(), np.random.default_rng([self.seed, 1])
-        null = []
-        for _ in steps(range(self.permutations), "permutations"):
-            made = self.pictures.render(refit_permuted(decoder.fit_folds, pairs, rng, "responses"))["picture"]
-            compared = compare(grid.lay(made), *against)
-            null.append([float(np.nanmean(values)) for values, _ in compared.values()])
-        return np.array(null)
+            return np.empty((0, 0)), {}
+        pairs, null = decoder.pairs(), []
+        stimulus, held_out = np.asarray(pairs.trials["stimulus"]), pairs.held_out()
+        summed: dict[tuple[str, str], np.ndarray] = {}
+        times: dict[tuple[str, str], np.ndarray] = {}
+        for source, refit in self.permuted(decoder, pairs, decoder.run()["decoded"]):
+            truth = np.searchsorted(tested, stimulus[source][held_out])
+            compared = scored(self.pictures.render(refit)["picture"], truth)
+            null.append([mean_of(values) for values, _ in compared.values()])
+            for place, (values, _) in compared.items():
+                sums, counts = summed.setdefault(place, np.zeros(len(tested))), times.setdefault(place, np.zeros(len(tested)))
+                np.add.at(sums, truth, np.nan_to_num(values))
+                np.add.at(counts, truth, np.isfinite(values))
+        with np.errstate(invalid="ignore"):
+            return np.array(null), {place: sums / times[place] for place, sums in summed.items()}
 
     def figures(self, result: Result) -> list[Figure]:
         """Seen beside decoded, from the best to the worst."""
@@ -224,16 +244,6 @@ def compare(
     return values
 
 
-def _labels(decoder: DecodedFeatures, tested: np.ndarray) -> np.ndarray | None:
-    """The trial table's category of each tested stimulus; None where it has none, or more than one for a stimulus."""
-    trials = decoder.responses().trial_table()
-    if "category" not in trials:
-        return None
-    pairs = {(str(name), str(label)) for name, label in zip(trials["stimulus"], trials["category"], strict=True)}
-    by_name = dict(pairs)
-    return np.array([by_name[str(name)] for name in tested]) if len(by_name) == len(pairs) else None
-
-
 def _folds(decoder: DecodedFeatures) -> np.ndarray | None:
     """The fold of each decoded trial; None for a decoder that was not fitted here."""
     return decoder.run()["held_out_in"] if isinstance(decoder, Decoder) else None
@@ -241,5 +251,5 @@ def _folds(decoder: DecodedFeatures) -> np.ndarray | None:
 
 def _split(decoder: DecodedFeatures) -> str:
     if isinstance(decoder, Decoder):
-        return f"{decoder.split.describe()} [{decoder.run()['split_hash']}]"
+        return decoder.split_words()
     return "new data"

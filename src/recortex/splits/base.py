@@ -1,7 +1,8 @@
 """A split and what must hold of it.
 
 A split assigns trials to folds by a column of the trial table. Whatever its kind, no trial and no stimulus may stand on both sides
-of a fold: repeats of a stimulus share its noise-free response, and a fit that has seen one of them is not tested by the other.
+of a fold: repeats of a stimulus share its noise-free response, and a fit that has seen one of them is not tested by the other. The
+same holds for trials of one clip, and for trials whose windows of raw recording overlap.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from recortex.errors import InvalidInput, did_you_mean, listed
+from recortex.splits.windows import refuse_overlap
 from recortex.stage import Node
 
 Trials = Mapping[str, np.ndarray]
@@ -52,26 +54,29 @@ class Split(Node):
         """Make the folds; `apply` checks them."""
         raise TypeError(f"{type(self).__name__} does not assign trials")
 
-    def apply(self, trials: Trials) -> list[Fold]:
+    def apply(self, trials: Trials, context_s: float = 0.0) -> list[Fold]:
         """The checked folds of a trial table.
 
         Parameters
         ----------
         trials : mapping of str to (trial,) arrays
             Columns; "stimulus" is always among them.
+        context_s : float
+            How far around a trial's own window its features look, in seconds.
 
         Raises
         ------
         InvalidInput
-            The column is not there, a side of a fold is empty, or a trial or stimulus stands on both sides of one.
+            The column is not there, a side of a fold is empty, a trial, stimulus or clip stands on both sides of one, windows of
+            recording overlap across it, or two folds score the same trial.
         """
         folds, labels = self.assign(trials), self.groups(trials)
-        check(folds, trials)
+        check(folds, trials, context_s)
         for fold in folds:
             if torn := sorted(set(labels[fold.train]) & set(labels[fold.test])):
                 raise InvalidInput(
-                    f"split: fold {fold.name} has {self.by} {listed(torn, 3)} in training and test, which by: {self.by} keeps together; "
-                    f"use by: stimulus, or split whole {self.by}s"
+                    f"split: fold {fold.name} has {self.by} {listed(torn, 3)} in training and test, which by: {self.by} keeps "
+                    f"together; use by: stimulus, or split whole {self.by}s"
                 )
         return folds
 
@@ -96,7 +101,7 @@ class Split(Node):
         raise TypeError(f"{type(self).__name__} does not describe itself")
 
 
-def check(folds: Sequence[Fold], trials: Trials) -> None:
+def check(folds: Sequence[Fold], trials: Trials, context_s: float = 0.0) -> None:
     """Refuse folds that would flatter.
 
     Raises
@@ -113,9 +118,23 @@ def check(folds: Sequence[Fold], trials: Trials) -> None:
             raise InvalidInput(f"split: fold {fold.name} both fits and scores trials {listed(twice)}")
         if shared := sorted(set(stimulus[fold.train]) & set(stimulus[fold.test])):
             raise InvalidInput(
-                f"split: fold {fold.name} has {len(shared)} stimuli in training and test ({listed(shared, 3)}), so a score would "
-                "measure memory for them; split by stimulus, or give each presentation its own stimulus name if they differ"
+                f"split: shared_stimulus: fold {fold.name} has {len(shared)} stimuli in training and test ({listed(shared, 3)}), so a "
+                "score would measure memory for them; split by stimulus, or give each presentation its own stimulus name if they differ"
             )
+        if "clip" in trials:
+            clip = np.asarray(trials["clip"]).astype(str)
+            if shared := sorted((set(clip[fold.train]) & set(clip[fold.test])) - {"", "n/a"}):
+                raise InvalidInput(
+                    f"split: shared_clip: fold {fold.name} has {len(shared)} clips in training and test ({listed(shared, 3)}), whose "
+                    "trials share content and slow signal; split by clip"
+                )
+        refuse_overlap(fold, trials, context_s)
+    tested = np.concatenate([fold.test for fold in folds]) if folds else np.array([], dtype=int)
+    numbers, times = np.unique(tested, return_counts=True)
+    if (times > 1).any():
+        raise InvalidInput(
+            f"split: trials {listed(numbers[times > 1])} are scored by two folds, so their predictions cannot be pooled"
+        )
 
 
 def split_hash(folds: Sequence[Fold], trials: Trials) -> str:

@@ -1,0 +1,236 @@
+"""The audits that a pipeline runs around every fit: of the data and the split before it, of the fit itself after it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import numpy as np
+
+from recortex.audit.base import Case, Finding, worst
+from recortex.audit.examination import examine
+from recortex.data.base import Pictures
+from recortex.data.picture_file import PictureFile
+from recortex.decoders.category_decoder import CategoryDecoder
+from recortex.errors import InvalidInput
+from recortex.fits.base import Fit
+from recortex.fits.pairs import Pairs
+from recortex.stage import Array, Node, Result, Stage, walk
+
+
+class Audit(Stage):
+    """What was found about a fit.
+
+    Parameters
+    ----------
+    fit : Fit
+        What is audited.
+    """
+
+    fit: Fit
+
+    returns: ClassVar[dict[str, Array]] = {
+        "found": Array(dtype="int", units="", about="how many findings there are; the columns are absent where there are none"),
+        **{
+            name: Array("finding", dtype="str", units="", optional=True, about=about)
+            for name, about in {
+                "verdict": "warn or note; what is refused leaves no result",
+                "leak": "short name of what was found",
+                "about": "what was found, in a sentence",
+                "remedy": "what to do",
+                "evidence": "the offenders, a line each",
+            }.items()
+        },
+    }
+
+    def examine(self) -> list[Finding]:
+        """Look."""
+        raise TypeError(f"{type(self).__name__} examines nothing")
+
+    def expect(self) -> dict[str, int]:
+        """A few findings."""
+        return {"finding": 3}
+
+    def compute(self) -> dict[str, Any]:
+        """Findings as columns.
+
+        Raises
+        ------
+        InvalidInput
+            Something is refused; the message names it and the way out.
+        """
+        found = self.examine()
+        if refused := [finding for finding in found if finding.verdict == "refuse"]:
+            first = refused[0]
+            raise InvalidInput(f"audit: {first.leak}: {first.about}; {first.remedy}")
+        count = {"found": np.array(len(found))}
+        if not found:
+            return count
+        columns = {name: [getattr(finding, name) for finding in found] for name in ("verdict", "leak", "about", "remedy")}
+        columns["evidence"] = ["\n".join(finding.evidence) for finding in found]
+        return count | {name: np.array(values, dtype=str) for name, values in columns.items()}
+
+    @staticmethod
+    def findings(result: Result) -> list[Finding]:
+        """The findings of a result."""
+        if not int(result["found"]):
+            return []
+        columns = (result[name].tolist() for name in ("verdict", "leak", "about", "remedy", "evidence"))
+        return [
+            Finding(verdict, leak, about, remedy, tuple(filter(None, evidence.split("\n"))))
+            for verdict, leak, about, remedy, evidence in zip(*columns, strict=True)
+        ]
+
+
+class DataAudit(Audit):
+    """Looks, before anything is fitted, at what stands on both sides of the split and at how the data came to be."""
+
+    def inputs(self) -> dict[str, Stage]:
+        """What the fit reads; not the fit itself."""
+        return self.fit.inputs()
+
+    def examine(self) -> list[Finding]:
+        """All detectors on the fit's trials, folds, pictures and features."""
+        return examine(case_of(self.fit))
+
+
+class FitAudit(Audit):
+    """Fits the first fold again with noise in place of its test trials: nothing that was learned may differ by a bit.
+
+    One test trial keeps its values, and what is predicted for it may not change with its neighbours: a prediction that does was
+    normalised by other test trials and could not be made for one trial alone. What stages below the fit do (a recording normalised
+    as a whole, features fitted on all stimuli) is beyond this test; they disclose it themselves.
+    """
+
+    def examine(self) -> list[Finding]:
+        """Fit twice, with and without noise."""
+        pairs = self.fit.pairs()
+        fold = pairs.folds[0]
+        alone = replace(pairs, folds=[fold])
+        noisy = with_noise(alone, fold.test[1:])
+        (prediction, learned), (unmoved, relearned) = self.fit.fit_folds(alone), self.fit.fit_folds(noisy)
+        differing = [name for name in learned if not np.array_equal(learned[name], relearned[name], equal_nan=True)]
+        kind = type(self.fit).__name__
+        if differing:
+            again = self.fit.fit_folds(alone)[1]
+            if all(np.array_equal(learned[name], again[name], equal_nan=True) for name in learned):
+                return [
+                    Finding(
+                        "refuse",
+                        "fit_saw_test_rows",
+                        f"{kind}: {', '.join(differing)} of fold {fold.name} changed when its test trials were replaced by noise",
+                        "fit everything, scalers and choices included, on training rows alone",
+                    )
+                ]
+            return [
+                Finding(
+                    "warn",
+                    "fit_not_repeatable",
+                    f"{kind}: the same training trials gave another {', '.join(differing)} the second time, so nobody can tell whether "
+                    "test trials were seen",
+                    "seed the fit",
+                )
+            ]
+        if _same(prediction[:1], unmoved[:1]):
+            return []
+        said = f"{kind}: what is predicted for a test trial of fold {fold.name} depends on the other test trials"
+        if self.fit.normalise == "unsupervised":
+            return [
+                Finding(
+                    "note",
+                    "needs_whole_test_set",
+                    f"{said}, as normalise: unsupervised implies",
+                    "no single trial can be decoded so",
+                )
+            ]
+        return [
+            Finding(
+                "warn",
+                "needs_whole_test_set",
+                said,
+                "take means and scales from training trials, so that one trial can be decoded",
+            )
+        ]
+
+
+def case_of(fit: Fit) -> Case:
+    """What the detectors look at, of one fit."""
+    pairs = fit.pairs()
+    brain = fit.brain.run()
+    known: dict[str, Any] = {"n_repeats": brain["n_repeats"], "disclosures": _disclosures(fit, pairs)}
+    if isinstance(fit, CategoryDecoder):
+        known["label"] = fit.column
+    features = fit.stimulus_side()
+    if features is not None:
+        result = features.run()
+        known |= {"context_s": features.context_s(), "embedding": features.embedding}
+        if features.embedding:
+            known |= {"features": result["features"], "feature_names_of_rows": result["stimulus"]}
+        shown = [node for node in walk(features) if isinstance(node, Pictures)]
+        if shown:
+            pictures = shown[0].run()
+            known |= {"pictures": pictures["picture"], "picture_names": pictures["stimulus"]}
+            known["numbered"] = isinstance(shown[0], PictureFile) and shown[0].names is None
+    return Case(pairs.trials, pairs.folds, **known)
+
+
+def _disclosures(fit: Fit, pairs: Pairs) -> tuple[str, ...]:
+    said = list(fit.brain.disclosures())
+    if fit.normalise == "unsupervised":
+        labels = np.asarray(pairs.trials[fit.normalise_by]).astype(str)
+        alone = sorted({label for fold in pairs.folds for label in set(labels[fold.test]) - set(labels[fold.train])})
+        if alone:
+            said.append(
+                f"{len(alone)} of {len(set(labels.tolist()))} {fit.normalise_by}s without training trials were z-scored by their own "
+                "test trials (normalise: unsupervised); nothing was fitted on these"
+            )
+    return tuple(said)
+
+
+def with_noise(pairs: Pairs, rows: np.ndarray) -> Pairs:
+    """The same pairs with noise in place of the inputs and targets of some trials."""
+    rng = np.random.default_rng(0)
+    changed = {}
+    for side in ("inputs", "targets"):
+        values = getattr(pairs, side).copy()
+        if values.dtype.kind == "f":
+            spread = float(np.abs(values).max()) or 1.0
+            values[rows] = 10 * spread * rng.standard_normal(values[rows].shape)
+        else:
+            values[rows] = rng.choice(np.unique(values), len(rows))
+        changed[side] = values
+    return replace(pairs, **changed)
+
+
+def _same(one: np.ndarray, other: np.ndarray) -> bool:
+    if one.dtype.kind != "f":
+        return bool(np.array_equal(one, other))
+    return bool(np.allclose(one, other, rtol=1e-3, atol=1e-4 * float(np.abs(one).max() or 1)))
+
+
+def audits_around(node: Node) -> list[Audit]:
+    """The audits of every fit at or below a node, those before a fit first."""
+    fits = {fit.key(): fit for fit in walk(node) if isinstance(fit, Fit)}
+    return [audit(fit=fit) for audit in (DataAudit, FitAudit) for fit in fits.values()]
+
+
+def found(audits: Sequence[Audit]) -> list[Finding]:
+    """What finished audits found, the gravest first, each once."""
+    results = [audit.cached() for audit in audits]
+    findings = [finding for result in results if result is not None for finding in Audit.findings(result)]
+    order = {"warn": 0, "note": 1}
+    return sorted(dict.fromkeys(findings), key=lambda finding: order.get(finding.verdict, 0))
+
+
+def in_words(audits: Sequence[Audit]) -> str:
+    """For the table of scores: "clean", or each verdict with the names of what was found; empty where no audit has run."""
+    if not any(audit.cached() is not None for audit in audits):
+        return ""
+    findings = found(audits)
+    by_verdict: dict[str, list[str]] = {}
+    for finding in findings:
+        names = by_verdict.setdefault(finding.verdict, [])
+        if finding.leak not in names:
+            names.append(finding.leak)
+    return "; ".join(f"{verdict}: {', '.join(names)}" for verdict, names in by_verdict.items()) or worst(findings)

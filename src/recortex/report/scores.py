@@ -1,0 +1,210 @@
+"""The score page: rows of one stage together, what they say in a sentence, and the null ladder as a drawing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from recortex.drawing import Rung, ladder
+
+Row = Mapping[str, Any]
+
+MEANINGS = {
+    "unit_correlation": "Pearson correlation between predicted and measured responses of one unit over held-out trials; summarised over "
+    "units by mean, median (p50) or 95th percentile (p95).",
+    "normalised_correlation": "That correlation divided by the highest one that noise permits, the square root of the unit's "
+    "explainable variance; the mean over units that have enough of it. Nothing is clipped: single units may exceed 1.",
+    "noise_normalised_r2": "Squared correlation (negative ones count as 0) divided by explainable variance; the median "
+    "over the same units.",
+    "significant_units": "Share of units whose correlation stands out from fits on permuted pairs, corrected for the number of units.",
+    "pixel_correlation": "Pearson correlation between the pixels of a decoded picture and of the seen one, averaged over pictures.",
+    "ssim": "Structural similarity in two dimensions (Gaussian window, sigma 1.5), averaged over pictures; 1 is identity.",
+    "two_way_identification": "How often a decoded picture resembles the seen picture more than another one, over all pairs; 0.5 is "
+    "guessing. by_stimulus: a seen picture among the decoded ones. within_category: only against pictures of the same category; "
+    "within_fold: only against those of the same fold, where alone a picture retrieved from the training set compares fairly.",
+    "top1_retrieval": "How often the seen picture is the most similar of all candidates.",
+    "accuracy": "Share of trials whose category is named correctly.",
+}
+CONTROLS = {
+    "shuffled": "the same procedure fitted on permuted pairs, the mean over all permutations",
+    "mean": "the training mean (of labels: the most frequent one) in place of what was decoded",
+    "class_mean": "the training mean of the true category, which is given away",
+    "trial_order": "the same procedure, given nothing but when each trial came",
+    "unconditional": "what the method makes without looking at the brain",
+    "nearest": "the nearest training example, looked up",
+    "true_features": "the true features in place of the decoded ones: the ceiling of the way back to pictures",
+}
+HEADLINES = (
+    ("two_way_identification", ""),
+    ("two_way_identification", "within_category"),
+    ("pixel_correlation", ""),
+    ("accuracy", ""),
+    ("unit_correlation", ""),
+)
+PLURALS = {"stimulus": "stimuli"}
+
+
+def counted(count: int, noun: str) -> str:
+    """A number and its noun.
+
+    >>> counted(2, "stimulus"), counted(1, "branch")
+    ('2 stimuli', '1 branch')
+    """
+    plural = PLURALS.get(noun, f"{noun}es" if noun.endswith("ch") else f"{noun}s")
+    return f"{count} {noun if count == 1 else plural}"
+
+
+def score_groups(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Rows of one stage and branch under one heading, with what they share, their sentence, their ladder and their table."""
+    groups: dict[tuple, list[Row]] = {}
+    for row in rows:
+        groups.setdefault((row["branch"], row["stage"]), []).append(row)
+    out = []
+    for (branch, stage), members in groups.items():
+        first = members[0]
+        shared = [
+            counted(first["n"], first["n_unit"]),
+            first["averaging"],
+            first["split"],
+            f"audit {first['audit'] or 'not run'}",
+        ]
+        out.append(
+            {
+                "name": f"{stage} ({branch})" if branch else stage,
+                "about": ", ".join(word for word in shared if word),
+                "sentence": sentence(members),
+                "ladders": _ladders(members),
+                "rows": [_cells(row) for row in members if not row["control"]],
+                "controls": [_cells(row) for row in members if row["control"]],
+            }
+        )
+    return out
+
+
+def sentence(rows: Sequence[Row]) -> str:
+    """What the scores of one stage say, for somebody who does not know the metrics; empty where there is no headline among them.
+
+    Parameters
+    ----------
+    rows : sequence of mappings
+        Rows of scores.csv, of one stage and branch.
+    """
+    found = _headline(rows)
+    if found is None:
+        return ""
+    metric, subset = found["metric"], found["subset"]
+    said = [_plain_words(found)]
+    within = next(
+        (row for row in rows if row["metric"] == metric and row["subset"] == "within_category" and not row["control"]), None
+    )
+    if within is not None and not subset:
+        said.append(
+            f"Among pictures of the same category, where the category does not help, it is {_in_hundred(within['value'])}."
+        )
+    if found["p"] is not None and not math.isnan(found["p"]):
+        made = round(1 / found["p"]) - 1 if found["p"] > 0 else 0
+        never = found["p"] * (made + 1) == 1 and made > 0
+        said.append(
+            f"Of {made} fits on permuted pairs none came as far (p {_number(found['p'], 4)})."
+            if never and made > 1
+            else f"Fits on permuted pairs came as far with a share of {_number(found['p'], 3)} (p)."
+        )
+    above, level, below = _against_controls(rows, metric, subset)
+    sides = [(above, "It is better than the controls", "above 0"), (level, "It cannot be told from", "both sides of 0")]
+    for names, words, where in [*sides, (below, "It is worse than", "below 0")]:
+        if names:
+            said.append(f"{words} {_listed(names)} (95 % interval of the paired difference: {where}).")
+    return " ".join(said)
+
+
+def _headline(rows: Sequence[Row]) -> Row | None:
+    for metric, subset in HEADLINES:
+        for row in rows:
+            if (row["metric"], row["subset"], row["summary"], row["control"]) == (metric, subset, "mean", ""):
+                return row
+    return None
+
+
+def _plain_words(row: Row) -> str:
+    value, chance = row["value"], row["chance"]
+    known = chance is not None and not math.isnan(chance)
+    if row["metric"] == "two_way_identification":
+        return (
+            f"Shown a decoded picture and two others, the one that was seen and one that was not, the seen one is the more similar "
+            f"{_in_hundred(value)} times; guessing gives 50"
+            + (f", the same procedure on permuted pairs {_hundredths(chance)}." if known else ".")
+        )
+    if row["metric"] == "accuracy":
+        return f"The right one of {row['candidates']} categories is named in {_in_hundred(value)} cases" + (
+            f"; the same procedure on permuted pairs names it in {_hundredths(chance)}." if known else "."
+        )
+    if row["metric"] == "unit_correlation":
+        ceiling = row["ceiling"]
+        limit = "" if ceiling is None or math.isnan(ceiling) else f", where noise permits {ceiling:.2f} on average"
+        return f"Predicted and measured responses of a unit correlate with {value:.2f} on average (1 is perfect){limit}" + (
+            f"; on permuted pairs the same procedure reaches {chance:.2f}." if known else "."
+        )
+    return f"Decoded and seen pictures correlate with {value:.2f} on average (1 is identity)."
+
+
+def _against_controls(rows: Sequence[Row], metric: str, subset: str) -> tuple[list[str], list[str], list[str]]:
+    above: list[str] = []
+    level: list[str] = []
+    below: list[str] = []
+    for row in rows:
+        if (row["metric"], row["subset"], row["summary"]) != (metric, subset, "difference") or row["control"] == "true_features":
+            continue
+        if math.isnan(row["low"]):
+            continue
+        (above if row["low"] > 0 else below if row["high"] < 0 else level).append(row["control"].replace("_", " "))
+    return above, level, below
+
+
+def _ladders(rows: Sequence[Row]) -> list[tuple[str, str]]:
+    """A drawing for each headline score that has controls."""
+    drawn = []
+    for metric, subset in HEADLINES:
+        here = [row for row in rows if (row["metric"], row["subset"]) == (metric, subset) and row["summary"] == "mean"]
+        if len(here) < 2:
+            continue
+        real = next(row for row in here if not row["control"])
+        rungs = [Rung(row["control"].replace("_", " ") or row["stage"], row["value"], row["low"], row["high"]) for row in here]
+        rungs = sorted((rung for rung in rungs if not math.isnan(rung.value)), key=lambda rung: rung.value)
+        name = " · ".join(filter(None, [metric, subset]))
+        drawn.append((name, ladder(rungs, real["stage"], name)))
+    return drawn
+
+
+def _cells(row: Row) -> dict[str, Any]:
+    control = f"{'minus ' if row['summary'] == 'difference' else ''}{row['control']}"
+    words = [row["metric"], row["summary"] if row["summary"] not in ("mean", "difference") else "", row["subset"], control]
+    return {
+        "score": " · ".join(word for word in words if word),
+        "value": _number(row["value"]),
+        "interval": "–" if math.isnan(row["low"]) else f"{_number(row['low'])} to {_number(row['high'])}",
+        "chance": _number(row["chance"]),
+        "p": _number(row["p"], 4),
+        "ceiling": _number(row["ceiling"]),
+        "n": counted(row["n"], row["n_unit"]),
+        "candidates": row["candidates"] or "–",
+        "protocol": row["protocol"],
+    }
+
+
+def _number(value: float, digits: int = 3) -> str:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return "–"
+    return f"{value:.{digits}f}"
+
+
+def _hundredths(value: float) -> str:
+    return f"{100 * value:.0f}" if abs(value - round(value)) < 1e-9 or value < 0.95 else f"{100 * value:.1f}"
+
+
+def _in_hundred(value: float) -> str:
+    return f"{_hundredths(value)} of 100"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

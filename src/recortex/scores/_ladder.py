@@ -1,0 +1,76 @@
+"""The rungs of the null ladder that pictures are held against: what each control would have shown in place of what was decoded."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from recortex.data.base import Pictures, Responses
+from recortex.decoders.base import DecodedFeatures, Decoder
+from recortex.fits.baselines import trial_order
+from recortex.generators.base import GeneratedPictures
+from recortex.generators.nearest_picture import NearestPicture
+from recortex.stage import walk
+
+
+def rung_pictures(pictures: GeneratedPictures, stimuli: Pictures, labels: dict[str, str], seed: int) -> dict[str, np.ndarray]:
+    """The pictures of every rung that applies, except `shuffled`, which needs refits.
+
+    Parameters
+    ----------
+    pictures : GeneratedPictures
+        The real thing.
+    stimuli : Pictures
+        Where a nearest training picture is taken from.
+    labels : dict
+        Category of each stimulus; may be empty.
+    seed : int
+
+    Returns
+    -------
+    dict of str to (trial, height, width, channel) arrays
+    """
+    decoder, rng = pictures.decoder, np.random.default_rng([seed, 2])
+    names = decoder.run()["stimulus"]
+    means = _known_means(decoder, names, {})
+    made = {"mean": pictures.render(means)["picture"]} if means is not None else {}
+    if labels and (means := _known_means(decoder, names, labels)) is not None:
+        made["class_mean"] = pictures.render(means)["picture"]
+    if isinstance(decoder, Decoder):
+        pairs = decoder.pairs()
+        made["trial_order"] = pictures.render(decoder.instead(pairs, trial_order(pairs.trials)))["picture"]
+    if (unconditional := pictures.unconditional(rng)) is not None:
+        made["unconditional"] = unconditional
+    if not isinstance(pictures, NearestPicture):
+        nearest = NearestPicture(decoder=decoder, stimuli=stimuli)
+        made["nearest"] = nearest.render(decoder.run()["decoded"])["picture"]
+    return made | {"true_features": pictures.render(decoder.target().of(names))["picture"]}
+
+
+def labels_of(decoder: DecodedFeatures, stimuli: Pictures) -> dict[str, str]:
+    """The category of stimuli by name: the pictures' own, else that of the trial tables below the decoder; empty where neither tells."""
+    shown = stimuli.run()
+    if "category" in shown:
+        return dict(zip(shown["stimulus"].tolist(), shown["category"].tolist(), strict=True))
+    labels: dict[str, str] = {}
+    for brain in (node for node in walk(decoder) if isinstance(node, Responses)):
+        trials = brain.trial_table()
+        for name, label in zip(trials["stimulus"], trials.get("category", ()), strict=False):
+            if labels.setdefault(str(name), str(label)) != str(label):
+                return {}
+    return labels
+
+
+def _known_means(decoder: DecodedFeatures, names: np.ndarray, labels: dict[str, str]) -> np.ndarray | None:
+    """Mean features of the stimuli that each trial's model was fitted on, all or those of its own label; None where there are none."""
+    target = decoder.target()
+    out: np.ndarray | None = None
+    for rows, known in decoder.known():
+        features = target.of(known)
+        out = np.empty((len(names), features.shape[1]), features.dtype) if out is None else out
+        of_known = np.array([labels.get(name, "") for name in known.tolist()])
+        of_trial = np.array([labels.get(name, "") for name in names[rows].tolist()])
+        for label in np.unique(of_trial):
+            if not (of_known == label).any():
+                return None
+            out[rows[of_trial == label]] = features[of_known == label].mean(axis=0, dtype=np.float64)
+    return out

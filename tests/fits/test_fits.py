@@ -1,0 +1,211 @@
+"""What every fit shares: pairs, normalisation, refits on permuted pairs, and the leak pair that the split guards against."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from recortex.decoders.category_decoder import CategoryDecoder
+from recortex.decoders.decode import Decode
+from recortex.decoders.ridge_decoder import RidgeDecoder
+from recortex.encoders.ridge_encoder import RidgeEncoder
+from recortex.errors import InvalidInput
+from recortex.features.pixels import Pixels
+from recortex.fits.baselines import training_means, trial_order
+from recortex.metrics import unit_correlation
+from recortex.splits.fixed import FixedSplit
+from recortex.splits.k_fold import KFold
+from tests.laws import check_universal_law, planted, recording
+
+ALPHAS = (0.1, 10.0, 1000.0)
+
+
+@pytest.fixture
+def own(tmp_path):
+    return recording(tmp_path / "own", *planted())
+
+
+def encoder_of(brain, stimuli, **more):
+    return RidgeEncoder(brain=brain, features=Pixels(stimuli=stimuli), alphas=ALPHAS, cv=3, **more)
+
+
+def decoder_of(brain, stimuli, **more):
+    return RidgeDecoder(brain=brain, features=Pixels(stimuli=stimuli), alphas=ALPHAS, cv=3, **more)
+
+
+@pytest.mark.parametrize("make", [encoder_of, decoder_of])
+@pytest.mark.parametrize("split", [KFold(folds=4), FixedSplit()], ids=["folds", "fixed"])
+def test_many_refits_at_once_equal_a_fit_of_each_permuted_pair(own, make, split):
+    from dataclasses import replace
+
+    fit = make(*own, split=split)
+    pairs = fit.pairs()
+    sources = list(pairs.exchanges(5, np.random.default_rng(0)))
+    for source, refit in fit.refits(pairs, sources):
+        alone, _ = fit.fit_folds(replace(pairs, targets=pairs.targets[source]))
+        np.testing.assert_allclose(refit, alone, rtol=1e-4, atol=1e-4)
+        np.testing.assert_array_equal(pairs.measured(source), pairs.targets[source][pairs.held_out()])
+
+
+def test_repeats_move_together_and_one_exchange_holds_for_all_trials(own):
+    fit = encoder_of(*own)
+    pairs = fit.pairs()
+    stimulus = np.asarray(pairs.trials["stimulus"])
+    moved = 0
+    for source in pairs.exchanges(20, np.random.default_rng(0)):
+        for name in np.unique(stimulus):
+            assert len(np.unique(stimulus[source][stimulus == name])) == 1
+        assert sorted(source.tolist()) == list(range(len(stimulus)))
+        moved += np.mean(stimulus[source] != stimulus)
+    assert moved / 20 > 0.8
+
+
+def test_stimuli_change_places_within_a_category_where_asked(own):
+    pairs = encoder_of(*own).pairs()
+    category = np.asarray(pairs.trials["category"])
+    for source in pairs.exchanges(5, np.random.default_rng(0), within="category"):
+        assert np.array_equal(category[source], category)
+    with pytest.raises(InvalidInput, match="run"):
+        next(pairs.exchanges(1, np.random.default_rng(0), within="run"))
+    with pytest.raises(InvalidInput, match="no column blok"):
+        next(pairs.exchanges(1, np.random.default_rng(0), exchange="blok"))
+
+
+def test_with_a_fixed_split_tested_stimuli_change_places_among_themselves(own):
+    pairs = encoder_of(*own, split=FixedSplit()).pairs()
+    side = np.asarray(pairs.trials["split"])
+    for source in pairs.exchanges(5, np.random.default_rng(0)):
+        assert np.array_equal(side[source], side)
+
+
+def test_series_are_shifted_within_their_run(own):
+    pairs = encoder_of(*own).pairs()
+    run = np.asarray(pairs.trials["run"])
+    for source in pairs.exchanges(5, np.random.default_rng(0), exchange="circular_shift"):
+        assert np.array_equal(run[source], run) and not np.array_equal(source, np.arange(len(run)))
+        for name in np.unique(run):
+            steps = np.diff(source[run == name])
+            assert np.sum(steps != 1) == 1  # in order, but for one wrap
+    with pytest.raises(InvalidInput, match="leave out permute_within"):
+        next(pairs.exchanges(1, np.random.default_rng(0), exchange="circular_shift", within="run"))
+
+
+def with_sessions(seed: int = 0):
+    """A planted recording whose sessions differ in offset and scale."""
+    responses, pictures, table = planted(seed, stimuli=30, repeats=2)
+    session = np.where(np.arange(len(responses)) % 2, "one", "two")
+    responses = np.where((session == "one")[:, None], 40 + 5 * responses, responses)
+    return responses, pictures, table | {"session": session}
+
+
+def test_sessions_are_scaled_by_their_own_training_trials(tmp_path):
+    brain, stimuli = recording(tmp_path / "own", *with_sessions())
+    plain, scaled = encoder_of(brain, stimuli), encoder_of(brain, stimuli, normalise="training")
+    assert np.mean(scaled.run()["correlation"]) > np.mean(plain.run()["correlation"]) + 0.2
+    pairs = scaled.pairs()
+    session = np.asarray(pairs.trials["session"])
+    for fold in pairs.folds:
+        seen = pairs.inside(fold)[1]
+        for name in ("one", "two"):
+            train = fold.train[session[fold.train] == name]
+            np.testing.assert_allclose(seen[train].mean(axis=0), 0, atol=1e-5)
+            np.testing.assert_allclose(seen[train].std(axis=0), 1, atol=1e-4)
+            test = fold.test[session[fold.test] == name]
+            own = pairs.targets[train].astype(float)
+            expected = (pairs.targets[test] - own.mean(axis=0)) / own.std(axis=0)
+            np.testing.assert_allclose(seen[test], expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("make", [encoder_of, decoder_of, lambda brain, stimuli, **more: CategoryDecoder(brain=brain, **more)])
+def test_a_session_without_training_trials_must_be_asked_for(tmp_path, make):
+    responses, pictures, table = planted(stimuli=30, repeats=1)
+    table["session"] = np.arange(30) // 6
+    table["category"] = np.where(np.arange(30) % 2, "a", "b")
+    brain, stimuli = recording(tmp_path / "own", responses, pictures, table)
+    split = KFold(by="session")
+    with pytest.raises(InvalidInput, match=r"session 0 has no training trials.*unsupervised"):
+        make(brain, stimuli, split=split, normalise="training").run()
+    assert make(brain, stimuli, split=split, normalise="unsupervised").run()
+    with pytest.raises(InvalidInput, match=r"no column sesion.*session"):
+        make(brain, stimuli, split=split, normalise="training", normalise_by="sesion").run()
+
+
+@pytest.mark.parametrize("normalise", ["training", "unsupervised"])
+def test_the_universal_law_holds_with_normalised_sessions(tmp_path, normalise):
+    more = {"normalise": normalise, "normalise_by": "run"}
+    check_universal_law(tmp_path / "e", lambda *own: encoder_of(*own, **more), ("coef", "intercept", "best_alpha"))
+    check_universal_law(
+        tmp_path / "d", lambda *own: decoder_of(*own, **more), ("coef", "intercept", "best_alpha", "slope", "offset")
+    )
+    check_universal_law(
+        tmp_path / "c", lambda brain, _: CategoryDecoder(brain=brain, **more), ("coef", "intercept", "mean", "scale")
+    )
+
+
+def test_a_unit_that_is_flat_in_a_session_is_named(tmp_path):
+    responses, pictures, table = with_sessions()
+    responses[table["session"] == "one", 3] = 2.0
+    brain, stimuli = recording(tmp_path / "own", responses, pictures, table)
+    with pytest.raises(InvalidInput, match=r"units 3\).*session one"):
+        encoder_of(brain, stimuli, normalise="training").run()
+
+
+def test_new_responses_are_normalised_only_where_they_can_be(own, tmp_path):
+    brain, stimuli = own
+    responses, pictures, table = planted(seed=4)
+    table["stimulus"] = table["stimulus"] + 100
+    new, _ = recording(tmp_path / "new", responses, pictures, table)
+    fitted = decoder_of(brain, stimuli, normalise="unsupervised", normalise_by="run")
+    assert np.isfinite(Decode(decoder=fitted, brain=new).run()["decoded"]).all()
+    with pytest.raises(InvalidInput, match="normalise: unsupervised"):
+        Decode(decoder=decoder_of(brain, stimuli, normalise="training", normalise_by="run"), brain=new).run()
+
+
+def test_training_means_look_at_training_trials_only(own):
+    pairs = encoder_of(*own).pairs()
+    means = training_means(pairs, pairs.trials["category"])
+    category = np.asarray(pairs.trials["category"])
+    fold = pairs.folds[1]
+    row = fold.test[0]
+    same = fold.train[category[fold.train] == category[row]]
+    np.testing.assert_allclose(means[row], pairs.targets[same].mean(axis=0), rtol=1e-5)
+    alone = np.asarray(pairs.trials["stimulus"])
+    assert training_means(pairs, alone) is None  # no held-out stimulus was fitted on
+
+
+def test_trial_order_finds_a_drift_and_nothing_else(tmp_path):
+    responses, pictures, table = planted(stimuli=60, repeats=1)
+    slow = np.cos(np.linspace(0, 3, len(responses)))[:, None]
+    drifting, stimuli = recording(
+        tmp_path / "drift", slow + 0.3 * np.random.default_rng(0).standard_normal(responses.shape), pictures, table
+    )
+    steady, _ = recording(tmp_path / "steady", responses, pictures, table)
+    for brain, low, high in ((drifting, 0.7, 1.0), (steady, -1.0, 0.2)):
+        fit = encoder_of(brain, stimuli)
+        pairs = fit.pairs()
+        found = np.mean(unit_correlation(pairs.measured(), fit.instead(pairs, trial_order(pairs.trials))))
+        assert low <= found <= high
+
+
+def test_the_leak_pair(tmp_path):
+    """Responses that know a stimulus by its identity alone: a split by trial remembers it, one by stimulus has nothing to say."""
+    from sklearn.model_selection import KFold as ByTrial
+
+    from recortex.linear import RidgeCV, held_out_predictions
+
+    rng = np.random.default_rng(0)
+    stimuli, repeats, units = 300, 3, 20
+    pictures = rng.integers(0, 256, (stimuli, 32, 32)).astype(np.uint8)
+    order = np.tile(np.arange(stimuli), repeats)
+    responses = rng.standard_normal((stimuli, units))[order] + rng.standard_normal((len(order), units))
+    table = {"stimulus": order, "trial": (np.arange(len(order)) + np.arange(len(order)) // stimuli) % 5}
+    brain, shown = recording(tmp_path / "own", responses, pictures, table)
+    features = Pixels(stimuli=shown)
+    X, Y = features.of(brain.trial_table()["stimulus"]), brain.run()["responses"]
+    leaking = ByTrial(5, shuffle=True, random_state=0).split(X)
+    by_trial = held_out_predictions(lambda: RidgeCV((1.0, 100.0), cv=3), X, Y, list(leaking)).predictions
+    assert 0.4 < np.mean(unit_correlation(Y, by_trial)) < 0.6
+    by_stimulus = encoder_of(brain, shown).run()["correlation"]
+    assert abs(np.mean(by_stimulus)) < 0.06
+    with pytest.raises(InvalidInput, match=r"shared_stimulus: fold .* stimuli in training and test"):
+        encoder_of(brain, shown, split=KFold(by="trial")).run()
