@@ -21,6 +21,7 @@ FILE = Path(__file__).with_name("golden.json")
 NEEDS_FILES = {
     "Digits69": "a published file that is not part of the project",
     "Digits69Pictures": "a published file that is not part of the project",
+    "HaxbySlice": "published files that are not part of the project",
     "TorchvisionNet": "published weights; its features are held to human recordings in tests/features",
 }
 
@@ -47,6 +48,7 @@ def examples(folder: Path) -> dict[str, Callable[[], Stage]]:
 
     brain, stimuli = recording(folder, *planted(stimuli=16, units=4))
     (folder / "captions.csv").write_text('stimulus,caption\nsix,"a six, slanted"\nsix,a digit\nnine,a nine\n')
+    (folder / "labels.csv").write_text("label,size,age\neven,2,1\nodd,1,0.5\n")
     (folder / "pictures").mkdir()
     from PIL import Image
 
@@ -75,6 +77,11 @@ def examples(folder: Path) -> dict[str, Callable[[], Stage]]:
         pixels,
         of("GaborEnergy", stimuli=digits, frequencies=(1, 2), orientations=4, size=8),
         of("PlantedFeatures", brain=units),
+        of("CategoryFeatures", brain=brain),
+        of("LabelTable", brain=brain, path=folder / "labels.csv"),
+        of("NoiseCeiling", brain=brain, resamples=20),
+        of("DataAudit", fit=encoder),
+        of("FitAudit", fit=decoder),
         encoder,
         of("Predict", encoder=encoder, features=pixels),
         decoder,
@@ -84,7 +91,7 @@ def examples(folder: Path) -> dict[str, Callable[[], Stage]]:
         of("NearestPicture", decoder=decoder, stimuli=stimuli),
         of("EncodingScores", encoder=encoder, permutations=2, resamples=20),
         of("ImageScores", pictures=pictures, stimuli=digits, permutations=2, resamples=20),
-        of("CategoryScores", decoder=category),
+        of("CategoryScores", decoder=category, permutations=2),
     ]
     return {stage.type_name(): stage for stage in made}
 

@@ -35,7 +35,9 @@ def finish(tmp_path: Path, name: str, *sets: str):
         rows = list(csv.DictReader(handle))
     assert {outcome.status for outcome in run(branches)} == {"cached"}
     real = {(row["stage"], row["metric"], row["summary"], row["subset"]): row for row in rows if not row["control"]}
-    controls = {(row["stage"], row["metric"], row["summary"], row["subset"], row["control"]): row for row in rows if row["control"]}
+    controls = {
+        (row["stage"], row["metric"], row["summary"], row["subset"], row["control"]): row for row in rows if row["control"]
+    }
     assert all(row["audit"] for row in rows), "every score of a pipeline is audited"
     return branches[""], real | controls, report
 

@@ -153,8 +153,8 @@ def plan_table(name: str, plan: Plan) -> None:
             console.print(f"         {caveat}", highlight=False, soft_wrap=True)
 
 
-def score_table(folder: Path) -> None:
-    """The scores of a run's folder.
+def score_table(folder: Path, controls: bool = False) -> None:
+    """The scores of a run's folder; with `controls` every rung of the null ladder too, and what each score has beyond it.
 
     Raises
     ------
@@ -169,22 +169,40 @@ def score_table(folder: Path) -> None:
     if not rows:
         raise InvalidInput(f"{path} holds no scores: the pipeline asks for none, or its score stages failed")
     branched = any(row["branch"] for row in rows)
-    columns = (["branch"] if branched else []) + ["stage", "score", "value", "95 % interval", "chance", "p", "n", "candidates"]
+    columns = (["branch"] if branched else []) + [
+        "stage",
+        "score",
+        "value",
+        "95 % interval",
+        "chance",
+        "p",
+        "ceiling",
+        "n",
+        "candidates",
+    ]
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for column in columns:
-        right = column in ("value", "95 % interval", "chance", "p", "n", "candidates")
+        right = column in ("value", "95 % interval", "chance", "p", "ceiling", "n", "candidates")
         table.add_column(column, justify="right" if right else "left", no_wrap=column not in ("stage", "score"))
     for row in rows:
-        table.add_row(*([row["branch"]] if branched else []), row["stage"], *_cells(row))
+        if controls or not row["control"]:
+            table.add_row(*([row["branch"]] if branched else []), row["stage"], *_cells(row))
     console = Console()
     if not console.is_terminal:
         console = Console(width=200)  # a pipe has no width to fit into
     console.print(table)
-    console.print(f"report  {folder / 'report.html'}", highlight=False, soft_wrap=True)
+    if not controls and any(row["control"] for row in rows):
+        console.print("controls  `recortex show --controls` sets every score beside them", highlight=False, soft_wrap=True)
+    for verdict in dict.fromkeys(row["audit"] for row in rows if row["audit"]):
+        stages = dict.fromkeys(row["stage"] for row in rows if row["audit"] == verdict)
+        console.print(f"audit     {', '.join(stages)}: {_plain(verdict)}", highlight=False, soft_wrap=True)
+    console.print(f"report    {folder / 'report.html'}", highlight=False, soft_wrap=True)
 
 
 def _cells(row: dict[str, Any]) -> list[str]:
-    words = [row["metric"], row["summary"] if row["summary"] != "mean" else "", row["subset"], row["control"]]
+    control = f"minus {row['control']}" if row["summary"] == "difference" else row["control"]
+    summary = row["summary"] if row["summary"] not in ("mean", "difference") else ""
+    words = [row["metric"], summary, row["subset"], control]
 
     def number(name: str, digits: int = 3) -> str:
         return f"{float(row[name]):.{digits}f}" if row[name] else "–"
@@ -192,4 +210,13 @@ def _cells(row: dict[str, Any]) -> list[str]:
     interval = f"{number('low')} – {number('high')}" if row["low"] else "–"
     candidates = row["candidates"] if row["candidates"] != "0" else "–"
     score = " ".join(word for word in words if word)
-    return [score, f"[bold]{number('value')}[/]", interval, number("chance"), number("p", 4), row["n"], candidates]
+    return [
+        score,
+        f"[bold]{number('value')}[/]",
+        interval,
+        number("chance"),
+        number("p", 4),
+        number("ceiling"),
+        row["n"],
+        candidates,
+    ]

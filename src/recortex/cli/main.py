@@ -143,12 +143,13 @@ def plan(
 @app.command()
 def show(
     folder: Annotated[Path, typer.Argument(metavar="OUTPUTS", help="The folder of a run, outputs/PIPELINE.")],
+    controls: Annotated[bool, typer.Option("--controls", help="Every rung of the null ladder too.")] = False,
     debug: Debug = False,
 ) -> None:
     """The scores of a run, again."""
     from recortex.cli.display import score_table
 
-    score_table(folder)
+    score_table(folder, controls)
 
 
 @app.command("list")

@@ -14,7 +14,9 @@ from recortex.stage import Array
 
 
 class CategoryFeatures(Features):
-    """One feature a label, 1 for the stimuli that have it and 0 for the others: an encoder of these predicts the mean of each label.
+    """One feature a label, 1 for the stimuli that have it and 0 for the others.
+
+    An encoder of these predicts the mean of each label, drawn towards the mean of all by its penalty.
 
     Parameters
     ----------

@@ -29,7 +29,8 @@ class NoiseCeiling(Stage):
         A column of the trial table, such as "session", within which responses are z-scored first; empty for none.
     method : "variance" or "split_half"
         Variance between stimuli beyond what the variance within them explains, max(0, Var(means) - Var(noise) / n); or the correlation
-        of the means of random halves, by Spearman and Brown, which suits sensors whose scale is not stable.
+        of the means of random halves, by Spearman and Brown, which suits sensors whose scale is not stable, describes averages over
+        all repeats whatever the rows hold, and scatters around 0, below it too, where there is no signal.
     resamples : int
         Bootstrap samples of the stimuli.
     seed : int

@@ -33,6 +33,7 @@ class CategoryScores(TestedScores):
         As in every tested score. Where a category comes in blocks, `exchange: block`.
     """
 
+    version: ClassVar[int] = 2
     decoder: CategoryDecoder
 
     returns: ClassVar[dict[str, Array]] = TestedScores.returns | {

@@ -52,6 +52,7 @@ class EncodingScores(TestedScores):
         Explainable variance from which on a unit counts in normalised scores.
     """
 
+    version: ClassVar[int] = 2
     encoder: Encoder
     resamples: int = Field(default=500, ge=2)
     least_ceiling: float = Field(default=0.1, gt=0, lt=1)

@@ -79,6 +79,7 @@ class ImageScores(TestedScores):
         As in every tested score. The candidates stay fixed in the bootstrap.
     """
 
+    version: ClassVar[int] = 2
     pictures: GeneratedPictures
     stimuli: Pictures
     protocol: Literal["pixels"] = "pixels"
