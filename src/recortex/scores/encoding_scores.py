@@ -102,9 +102,9 @@ class EncodingScores(TestedScores):
             # of the mean alone: noise that resampling adds to each unit widens their distribution, so the bootstrap of a quantile
             # over units lies above the quantile itself
             ends: dict[str, Any] = _ends(samples[""]) if summary == "mean" else {}
-            chance = (
-                {"p": float(permutation_p(value, null[:, place])), "chance": float(null[:, place].mean())} if len(null) else {}
-            )
+            chance: dict[str, Any] = {}
+            if len(null):
+                chance = {"p": float(permutation_p(value, null[:, place])), "chance": float(null[:, place].mean())}
             ceiling = _summaries(np.sqrt(explainable))[place]
             scores.append(Score("unit_correlation", summary, value, **shared, **ends, **chance, ceiling=ceiling))
         for control, made in rivals.items():
