@@ -80,7 +80,7 @@ def audit_findings(branches: Branches) -> list[tuple[str, list[Finding]]]:
 
 
 def score_rows(branches: Branches) -> list[dict[str, Any]]:
-    """Every score of a run as a row of `COLUMNS`; with several branches, their group rows too.
+    """Every audited score of a run as a row of `COLUMNS`; with several branches, their group rows too.
 
     Raises
     ------
@@ -93,8 +93,11 @@ def score_rows(branches: Branches) -> list[dict[str, Any]]:
             result = node.cached() if isinstance(node, Scores) else None
             if result is None:
                 continue
+            audits = audits_around(node)
+            if any(audit.cached() is None for audit in audits):
+                continue  # refused, though the score itself may be there from elsewhere
             table = {column: result[column] for column in COLUMNS if column in result}
-            table["audit"] = np.full(len(table["metric"]), in_words(audits_around(node)))
+            table["audit"] = np.full(len(table["metric"]), in_words(audits))
             for place in range(len(table["metric"])):
                 row = {column: values[place].item() for column, values in table.items()}
                 rows.append({"branch": branch, "stage": name, **row})

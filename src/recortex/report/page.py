@@ -66,7 +66,7 @@ def write_report(
         parts=parts,
         scores=score_groups(rows),
         audits=audits,
-        units=" or ".join(sorted({counted(2, row["n_unit"])[2:] for row in rows})) or "stimuli",
+        units=" or ".join(sorted({counted(2, row["n_unit"])[2:] for row in rows if row["low"] == row["low"]})) or "stimuli",
         meanings=[(name, meaning) for name, meaning in MEANINGS.items() if name in used],
         controls=[(name, meaning) for name, meaning in CONTROLS.items() if name in {row["control"] for row in rows}],
         sources=sources,

@@ -13,7 +13,7 @@ Row = Mapping[str, Any]
 MEANINGS = {
     "unit_correlation": "Pearson correlation between predicted and measured responses of one unit over held-out trials; summarised over "
     "units by mean, median (p50) or 95th percentile (p95). Its ceiling is the same summary of what noise permits each unit, the square "
-    "root of its explainable variance; no estimate of that falls below 0, so the ceiling is too high where most units have little signal.",
+    "root of its explainable variance; no estimate of that falls below 0, so it is too high where most units have little signal.",
     "normalised_correlation": "That correlation divided by the highest one that noise permits, the square root of the unit's "
     "explainable variance; the mean over units that have enough of it. Nothing is clipped: single units may exceed 1.",
     "noise_normalised_r2": "Squared correlation (negative ones count as 0) divided by explainable variance; the median "
