@@ -104,18 +104,16 @@ def sentence(rows: Sequence[Row]) -> str:
             f"Among pictures of the same category, where the category does not help, it is {_in_hundred(within['value'])}."
         )
     if found["p"] is not None and not math.isnan(found["p"]):
-        made = round(1 / found["p"]) - 1 if found["p"] > 0 else 0
-        never = found["p"] * (made + 1) == 1 and made > 0
-        said.append(
-            f"Of {made} fits on permuted pairs none came as far (p {_number(found['p'], 4)})."
-            if never and made > 1
-            else f"Fits on permuted pairs came as far with a share of {_number(found['p'], 3)} (p)."
-        )
+        said.append(f"The share of fits on permuted pairs that come as far, this one counted, is p = {_number(found['p'], 4)}.")
     above, level, below = _against_controls(rows, metric, subset)
-    sides = [(above, "It is better than the controls", "above 0"), (level, "It cannot be told from", "both sides of 0")]
-    for names, words, where in [*sides, (below, "It is worse than", "below 0")]:
+    sides = [
+        (above, "It beats", "lies above 0"),
+        (level, "It cannot be told from", "holds 0"),
+        (below, "It falls behind", "lies below 0"),
+    ]
+    for names, words, where in sides:
         if names:
-            said.append(f"{words} {_listed(names)} (95 % interval of the paired difference: {where}).")
+            said.append(f"{words} {_listed(names)} (the 95 % interval of the paired difference {where}).")
     return " ".join(said)
 
 
