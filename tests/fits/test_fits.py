@@ -11,7 +11,7 @@ from recortex.decoders.ridge_decoder import RidgeDecoder
 from recortex.encoders.ridge_encoder import RidgeEncoder
 from recortex.errors import InvalidInput
 from recortex.features.pixels import Pixels
-from recortex.fits.baselines import training_means, trial_order
+from recortex.fits.baselines import training_means
 from recortex.metrics import unit_correlation
 from recortex.splits.fixed import FixedSplit
 from recortex.splits.k_fold import KFold
@@ -183,7 +183,7 @@ def test_trial_order_finds_a_drift_and_nothing_else(tmp_path):
     for brain, low, high in ((drifting, 0.7, 1.0), (steady, -1.0, 0.2)):
         fit = encoder_of(brain, stimuli)
         pairs = fit.pairs()
-        found = np.mean(unit_correlation(pairs.measured(), fit.instead(pairs, trial_order(pairs.trials))))
+        found = np.mean(unit_correlation(pairs.measured(), fit.from_trial_order(pairs)))
         assert low <= found <= high
 
 

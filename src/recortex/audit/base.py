@@ -13,12 +13,11 @@ from typing import Literal
 import numpy as np
 
 from recortex.errors import InvalidInput, listed
-from recortex.splits.base import Fold
+from recortex.splits.base import UNSTATED, Fold
 
 Verdict = Literal["refuse", "warn", "note"]
 VERDICTS: tuple[Verdict, ...] = ("refuse", "warn", "note")
 MOST_EVIDENCE = 20
-UNSTATED = ("", "n/a", "nan", "NaN", "None")
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from recortex.audit.counts import averaged_repeats, joined_by_row, repetition_co
 from recortex.audit.disclosed import disclosed
 from recortex.audit.likeness import near_duplicates
 from recortex.audit.sides import same_run, shared_clip, shared_concept, shared_stimulus
-from recortex.audit.table import misspelt_column
+from recortex.audit.table import grouped_stimuli, misspelt_column
 from recortex.audit.timing import overlapping_windows, trigger_offset
 
 DETECTORS: tuple[Callable[[Case], list[Finding]], ...] = (
@@ -22,6 +22,7 @@ DETECTORS: tuple[Callable[[Case], list[Finding]], ...] = (
     repetition_counts,
     joined_by_row,
     misspelt_column,
+    grouped_stimuli,
     trigger_offset,
     shared_concept,
     same_run,

@@ -13,9 +13,11 @@ from recortex.audit.examination import examine
 from recortex.data.base import Pictures
 from recortex.data.picture_file import PictureFile
 from recortex.decoders.category_decoder import CategoryDecoder
+from recortex.decoders.decode import Decode
 from recortex.errors import InvalidInput
 from recortex.fits.base import Fit
 from recortex.fits.pairs import Pairs
+from recortex.splits.base import qualified
 from recortex.stage import Array, Node, Result, Stage, walk
 
 
@@ -96,62 +98,91 @@ class DataAudit(Audit):
 
 
 class FitAudit(Audit):
-    """Fits the first fold again with noise in place of its test trials: nothing that was learned may differ by a bit.
+    """Fits the first and the last fold again with noise in place of the last one's test trials: nothing learned may differ by a bit.
 
-    One test trial keeps its values, and what is predicted for it may not change with its neighbours: a prediction that does was
-    normalised by other test trials and could not be made for one trial alone. What stages below the fit do (a recording normalised
-    as a whole, features fitted on all stimuli) is beyond this test; they disclose it themselves.
+    Both folds, as the first fit sees trials that the last one must not remember. One test trial keeps its input, and what is
+    predicted for it may depend neither on its own target nor on other test trials: a prediction that does was peeked at, or
+    normalised by its neighbours and could not be made for one trial alone. What the audited fit predicts must be what its result
+    holds. What stages below the fit do (a recording normalised as a whole, features fitted on all stimuli) is beyond this test; they
+    disclose it themselves.
     """
 
     def examine(self) -> list[Finding]:
         """Fit twice, with and without noise."""
-        pairs = self.fit.pairs()
-        fold = pairs.folds[0]
-        alone = replace(pairs, folds=[fold])
-        noisy = with_noise(alone, fold.test[1:])
-        (prediction, learned), (unmoved, relearned) = self.fit.fit_folds(alone), self.fit.fit_folds(noisy)
-        differing = [name for name in learned if not np.array_equal(learned[name], relearned[name], equal_nan=True)]
-        kind = type(self.fit).__name__
-        if differing:
-            again = self.fit.fit_folds(alone)[1]
-            if all(np.array_equal(learned[name], again[name], equal_nan=True) for name in learned):
+        pairs, kind = self.fit.pairs(), type(self.fit).__name__
+        fold = pairs.folds[-1]
+        some = replace(pairs, folds=[pairs.folds[0], fold] if len(pairs.folds) > 1 else [fold])
+        kept = self._kept(pairs)
+        noisy = with_noise(some, fold.test)
+        (prediction, learned), (_, relearned) = self.fit.fit_folds(some), self.fit.fit_folds(noisy)
+        if differing := _differing(learned, relearned):
+            if _differing(learned, self.fit.fit_folds(some)[1]):
                 return [
                     Finding(
-                        "refuse",
-                        "fit_saw_test_rows",
-                        f"{kind}: {', '.join(differing)} of fold {fold.name} changed when its test trials were replaced by noise",
-                        "fit everything, scalers and choices included, on training rows alone",
+                        "warn",
+                        "fit_not_repeatable",
+                        f"{kind}: the same training trials gave another {', '.join(differing)} the second time, so nobody can tell "
+                        "whether test trials were seen",
+                        "seed the fit",
                     )
                 ]
             return [
                 Finding(
-                    "warn",
-                    "fit_not_repeatable",
-                    f"{kind}: the same training trials gave another {', '.join(differing)} the second time, so nobody can tell whether "
-                    "test trials were seen",
-                    "seed the fit",
+                    "refuse",
+                    "fit_saw_test_rows",
+                    f"{kind}: {', '.join(differing)} of fold {fold.name} changed when its test trials were replaced by noise",
+                    "fit everything, scalers and choices included, on training rows alone, from a fresh model",
                 )
             ]
-        if _same(prediction[:1], unmoved[:1]):
+        alone = replace(some, folds=[fold])
+        inputs = with_noise(alone, fold.test).inputs
+        inputs[kept] = pairs.inputs[kept]
+        place = int(np.searchsorted(np.sort(fold.test), kept))
+        mine = prediction[np.searchsorted(some.held_out(), kept)]
+        with_targets = self.fit.fit_folds(replace(alone, targets=with_noise(alone, fold.test).targets))[0][place]
+        if not _same(mine, with_targets):
+            return [
+                Finding(
+                    "refuse",
+                    "prediction_saw_target",
+                    f"{kind}: what is predicted for a test trial of fold {fold.name} changed with that fold's test targets",
+                    "predict from inputs alone",
+                )
+            ]
+        stored = self.fit.run()
+        there = stored["row"].tolist().index(int(kept))
+        if not _same(stored[self.fit.predicts][there], mine):
+            return [
+                Finding(
+                    "refuse",
+                    "stored_result_differs",
+                    f"{kind}: the result holds another {self.fit.predicts} for a test trial of fold {fold.name} than the audited fit",
+                    "make the result with the fit's own pairs and fit_folds, or clear the cache if code changed without a new version",
+                )
+            ]
+        if _same(mine, self.fit.fit_folds(replace(alone, inputs=inputs))[0][place]):
             return []
         said = f"{kind}: what is predicted for a test trial of fold {fold.name} depends on the other test trials"
         if self.fit.normalise == "unsupervised":
-            return [
-                Finding(
-                    "note",
-                    "needs_whole_test_set",
-                    f"{said}, as normalise: unsupervised implies",
-                    "no single trial can be decoded so",
-                )
-            ]
-        return [
-            Finding(
-                "warn",
-                "needs_whole_test_set",
-                said,
-                "take means and scales from training trials, so that one trial can be decoded",
-            )
-        ]
+            said += ", as normalise: unsupervised implies"
+            return [Finding("note", "needs_whole_test_set", said, "no single trial can be decoded so")]
+        remedy = "take means and scales from training trials, so that one trial can be decoded"
+        return [Finding("warn", "needs_whole_test_set", said, remedy)]
+
+    def _kept(self, pairs: Pairs) -> int:
+        """A test trial of the last fold, of a stretch without training trials if there is one."""
+        fold = pairs.folds[-1]
+        if pairs.z_score is not None:
+            labels = pairs.z_score.labels
+            alone = [row for row in fold.test if labels[row] not in set(labels[fold.train])]
+            if alone:
+                return int(alone[0])
+        return int(fold.test[0])
+
+
+def _differing(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> list[str]:
+    """Learned arrays whose last fold differs."""
+    return [name for name in one if not np.array_equal(one[name][-1], other[name][-1], equal_nan=one[name].dtype.kind == "f")]
 
 
 def case_of(fit: Fit) -> Case:
@@ -169,7 +200,7 @@ def case_of(fit: Fit) -> Case:
             known |= {"features": result["features"], "feature_names_of_rows": result["stimulus"]}
         shown = [node for node in walk(features) if isinstance(node, Pictures)]
         if shown:
-            pictures = shown[0].run()
+            pictures = shown[0].run()  # a stage of features looks at one set of pictures
             known |= {"pictures": pictures["picture"], "picture_names": pictures["stimulus"]}
             known["numbered"] = isinstance(shown[0], PictureFile) and shown[0].names is None
     return Case(pairs.trials, pairs.folds, **known)
@@ -178,7 +209,7 @@ def case_of(fit: Fit) -> Case:
 def _disclosures(fit: Fit, pairs: Pairs) -> tuple[str, ...]:
     said = list(fit.brain.disclosures())
     if fit.normalise == "unsupervised":
-        labels = np.asarray(pairs.trials[fit.normalise_by]).astype(str)
+        labels = qualified(pairs.trials, fit.normalise_by)
         alone = sorted({label for fold in pairs.folds for label in set(labels[fold.test]) - set(labels[fold.train])})
         if alone:
             said.append(
@@ -204,6 +235,7 @@ def with_noise(pairs: Pairs, rows: np.ndarray) -> Pairs:
 
 
 def _same(one: np.ndarray, other: np.ndarray) -> bool:
+    one, other = np.asarray(one), np.asarray(other)
     if one.dtype.kind != "f":
         return bool(np.array_equal(one, other))
     return bool(np.allclose(one, other, rtol=1e-3, atol=1e-4 * float(np.abs(one).max() or 1)))
@@ -215,6 +247,12 @@ def audits_around(node: Node) -> list[Audit]:
     return [audit(fit=fit) for audit in (DataAudit, FitAudit) for fit in fits.values()]
 
 
+def audited(stage: Stage) -> Result | None:
+    """The result of a stage; None where it is not there, or an audit around a fit at or below it is not: nothing refused is shown."""
+    result = stage.cached()
+    return result if result is None or all(audit.cached() is not None for audit in audits_around(stage)) else None
+
+
 def found(audits: Sequence[Audit]) -> list[Finding]:
     """What finished audits found, the gravest first, each once."""
     results = [audit.cached() for audit in audits]
@@ -223,12 +261,15 @@ def found(audits: Sequence[Audit]) -> list[Finding]:
     return sorted(dict.fromkeys(findings), key=lambda finding: order.get(finding.verdict, 0))
 
 
-def in_words(audits: Sequence[Audit]) -> str:
-    """For the table of scores: "clean", or each verdict with the names of what was found; empty where no audit has run."""
-    if not any(audit.cached() is not None for audit in audits):
+def in_words(node: Node) -> str:
+    """For the table of scores: "clean", or each verdict with the names of what was found; empty where there is nothing to audit."""
+    audits = audits_around(node)
+    if not audits:
         return ""
     findings = found(audits)
     by_verdict: dict[str, list[str]] = {}
+    if any(isinstance(below, Decode) for below in walk(node)):
+        by_verdict["note"] = ["new_data_not_audited"]
     for finding in findings:
         names = by_verdict.setdefault(finding.verdict, [])
         if finding.leak not in names:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from recortex.audit._groups import counted, groups, recordings, worst_fold
-from recortex.audit.base import MOST_EVIDENCE, UNSTATED, Case, Finding
+from recortex.audit.base import MOST_EVIDENCE, Case, Finding
 from recortex.errors import listed
+from recortex.splits.base import UNSTATED
 
 
 def shared_stimulus(case: Case) -> list[Finding]:

@@ -102,6 +102,7 @@ def run(
         from recortex.cli.display import closing_table, watcher
         from recortex.errors import DamagedFile
         from recortex.pipeline.outputs import lay_out
+        from recortex.pipeline.run import failures
         from recortex.pipeline.run import run as run_pipeline
         from recortex.pipeline.sites import Site, load_site
 
@@ -109,11 +110,11 @@ def run(
         with watcher() as watching:
             outcomes = run_pipeline(branches, watching, place)
             try:
-                report = lay_out(outputs / name, entries, branches)
+                report = lay_out(outputs / name, entries, branches, failures(outcomes))
             except DamagedFile as damage:  # only now read, and found bad: made again, once
                 here.set_aside(damage)
                 outcomes = run_pipeline(branches, watching, place)
-                report = lay_out(outputs / name, entries, branches)
+                report = lay_out(outputs / name, entries, branches, failures(outcomes))
         closing_table(outcomes, report)
         failed = [outcome for outcome in outcomes if outcome.status == "failed"]
         if failed and debug and failed[0].error is not None:

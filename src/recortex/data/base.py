@@ -62,6 +62,10 @@ class Responses(Stage):
         arrays.setdefault("n_repeats", np.ones(len(arrays["stimulus"]), dtype=int))
         return average_repeats(arrays, self.returns) if self.repeats == "average" else arrays
 
+    def row_words(self) -> str:
+        """What a row is, where it is neither a single presentation nor a mean of `n_repeats`; for the table of scores."""
+        return ""
+
     def disclosures(self) -> tuple[str, ...]:
         """What was done to these responses that a reader of scores must know, and that no later stage can undo."""
         return ()

@@ -67,6 +67,10 @@ class HaxbySlice(Responses):
         volumes = self.trial == "volume" and self.repeats == "keep"
         return {"trial": counts["blocks"] * (counts["volumes_of_a_block"] if volumes else 1), "unit": counts["voxels"]}
 
+    def row_words(self) -> str:
+        """Means of blocks, or single volumes."""
+        return "single volumes" if self.trial == "volume" and self.repeats == "keep" else "means of the volumes of a block"
+
     def disclosures(self) -> tuple[str, ...]:
         """That whole runs went into every row."""
         done = []

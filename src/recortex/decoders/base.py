@@ -62,6 +62,7 @@ class Decoder(DecodedFeatures, Fit):
 
     features: Features
 
+    predicts: ClassVar[str] = "decoded"
     returns: ClassVar[dict[str, Array]] = HELD_OUT | DecodedFeatures.returns
 
     def apply(self, responses: np.ndarray) -> np.ndarray:

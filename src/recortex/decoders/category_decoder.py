@@ -38,6 +38,7 @@ class CategoryDecoder(Fit):
     classifier: Literal["logistic", "svm", "ridge", "lda"] = "svm"
     strength: float = Field(default=1.0, gt=0)
 
+    predicts: ClassVar[str] = "predicted"
     inner_groups: ClassVar[bool] = False
     returns: ClassVar[dict[str, Array]] = HELD_OUT | {
         "label": Array("trial", dtype="str", units="", about="what was shown"),

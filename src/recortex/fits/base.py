@@ -12,10 +12,11 @@ import numpy as np
 from recortex.data.base import Responses
 from recortex.errors import InvalidInput, did_you_mean
 from recortex.features.base import Features
+from recortex.fits.baselines import trial_order
 from recortex.fits.pairs import Pairs
 from recortex.progress import steps
 from recortex.responses.normalisation import ZScore
-from recortex.splits.base import Split
+from recortex.splits.base import Split, qualified
 from recortex.splits.k_fold import KFold
 from recortex.stage import Stage
 
@@ -46,6 +47,8 @@ class Fit(Stage):
 
     separable: ClassVar[bool] = False
     """Whether each target is fitted without regard to the others, so that permuted ones can be fitted side by side."""
+    predicts: ClassVar[str] = "prediction"
+    """Which array of `returns` holds the held-out predictions."""
     inner_groups: ClassVar[bool] = True
     """Whether the estimator's `fit` takes `groups`, to choose something inside a fold."""
 
@@ -109,8 +112,13 @@ class Fit(Stage):
             for place, source in enumerate(batch):
                 yield source, pooled[:, place * width : (place + 1) * width] if together > 1 else pooled
 
+    def from_trial_order(self, pairs: Pairs) -> np.ndarray | None:
+        """Held-out predictions of the same procedure from nothing but when each trial came; None where trials are averages."""
+        order = trial_order(pairs.trials, self.brain.run()["n_repeats"])
+        return None if order is None else self.instead(pairs, order)
+
     def instead(self, pairs: Pairs, inputs: np.ndarray) -> np.ndarray:
-        """Held-out predictions of the same procedure from other inputs, such as the mere order of trials."""
+        """Held-out predictions of the same procedure from other inputs."""
         plain = replace(pairs, inputs=inputs, z_score=pairs.z_score if pairs.responses == "targets" else None)
         return _in_order(plain, [self._fit_fold(plain, fold, *plain.inside(fold))[0] for fold in plain.folds])
 
@@ -135,8 +143,7 @@ class Fit(Stage):
             raise InvalidInput(
                 f"normalise_by: the trials have no column {self.normalise_by}{did_you_mean(self.normalise_by, trials)}"
             )
-        labels = np.asarray(trials[self.normalise_by]).astype(str)
-        return ZScore(labels, self.normalise_by, self.normalise == "unsupervised")
+        return ZScore(qualified(trials, self.normalise_by), self.normalise_by, self.normalise == "unsupervised")
 
     def stimulus_side(self) -> Features | None:
         """The features that stand against the brain, for the audit; None where there are only labels."""

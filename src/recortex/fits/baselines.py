@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from recortex.fits.pairs import Pairs
-from recortex.splits.base import Trials
+from recortex.splits.base import Trials, qualified
 
 
 def training_means(pairs: Pairs, labels: np.ndarray | None = None) -> np.ndarray | None:
@@ -34,29 +34,38 @@ def training_means(pairs: Pairs, labels: np.ndarray | None = None) -> np.ndarray
     return out[pairs.held_out()]
 
 
-def trial_order(trials: Trials, waves: int = 10) -> np.ndarray:
+def trial_order(trials: Trials, n_repeats: np.ndarray, waves: int = 10) -> np.ndarray | None:
     """When each trial came, and nothing else: what a model can learn of slow drifts and of a fixed order of conditions.
 
     Parameters
     ----------
     trials : mapping of str to (trial,) arrays
-        Rows stand in the order of the recording.
+        In each run by ``onset_s`` where there is one; else rows stand in the order of the recording.
+    n_repeats : (trial,) int array
+        Presentations averaged into each trial; an average of several came at no time.
     waves : int
         Cosines over the whole recording and, where there are runs, over each run: the slowest 1 .. `waves`, fewer for short ones.
 
     Returns
     -------
-    (trial, wave) array
-        Mean 0 and variance 1.
+    (trial, wave) array or None
+        Mean 0 and variance 1; None where trials are averages.
     """
+    if n_repeats.max() > 1:
+        return None
     count = len(trials["stimulus"])
-    columns = [_cosines(np.arange(count), count, waves)]
+    runs = qualified(trials, "run") if "run" in trials else np.zeros(count, dtype=int)
+    onset = np.asarray(trials.get("onset_s", np.arange(count)), dtype=float)
+    # runs one after the other as they appear, trials by onset inside
+    _, first, number = np.unique(runs, return_index=True, return_inverse=True)
+    order = np.lexsort((onset, first[number]))
+    overall = np.empty(count)
+    overall[order] = np.arange(count)
+    columns = [_cosines(overall, count, waves)]
     if "run" in trials:
-        session = np.asarray(trials.get("session", np.zeros(count))).astype(str)
-        runs = np.char.add(np.char.add(session, "/"), np.asarray(trials["run"]).astype(str))
         place, length = np.zeros(count), np.zeros(count)
         for run in np.unique(runs):
-            rows = np.flatnonzero(runs == run)
+            rows = order[runs[order] == run]
             place[rows], length[rows] = np.arange(len(rows)), len(rows)
         columns.append(_cosines(place, length, min(waves, int(length.max()) // 2)))
     basis = np.column_stack(columns)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import factorial, prod
 from typing import Literal
 
 import numpy as np
@@ -11,7 +12,9 @@ import numpy as np
 from recortex.errors import InvalidInput, did_you_mean
 from recortex.metrics import circular_shift, permute_pairs
 from recortex.responses.normalisation import ZScore
-from recortex.splits.base import Fold, Trials
+from recortex.splits.base import Fold, Trials, qualified
+
+LEAST_ARRANGEMENTS = 20
 
 
 @dataclass(frozen=True)
@@ -80,10 +83,11 @@ class Pairs:
         """Permutations of which target belongs to which input.
 
         One exchange holds for all folds, training and test trials alike, and the score of a refit compares its predictions with the
-        targets as they were moved. Where only some trials are ever held out, these change places among themselves, as do those that
-        only fit, so that the candidates of an identification stay what they are. An exchange for each fold would be wrong: over
-        pooled folds two trials predict each other through the same product, and a null without that symmetry is too narrow (for
-        linear models by half its variance: p < .05 in 24 % of noise for the 95th percentile over units).
+        targets as they were moved. Only units with equal numbers of trials change places. Where only some trials are ever held out,
+        these change places among themselves, as do those that only fit, so that the candidates of an identification stay what they
+        are. An exchange for each fold would be wrong: over pooled folds two trials predict each other through the same product, and
+        a null without that symmetry is too narrow (for linear models by half its variance: p < .05 in 24 % of noise for the 95th
+        percentile over units).
 
         Parameters
         ----------
@@ -103,30 +107,55 @@ class Pairs:
         Raises
         ------
         InvalidInput
-            There is no such column, or rows that move together differ in `within`.
+            There is no such column, trials that move together differ in `within` or in being held out, or there are too few ways
+            to exchange anything.
         """
         shift = exchange == "circular_shift"
         if shift and within:
-            raise InvalidInput("a circular shift stays within its run: leave out permute_within")
+            raise InvalidInput("exchange: a circular shift stays within its run; leave out permute_within")
         groups = self.column("run" if shift else exchange, "exchange")
-        labels = self.column(within, "permute_within").astype(str) if within else np.full(len(groups), "")
-        labels = np.char.add(labels, self._roles())
-        for _ in range(count):
-            try:
-                yield circular_shift(groups, rng) if shift else permute_pairs(groups, rng, within=labels)
-            except InvalidInput as error:
-                raise InvalidInput(f"exchange: {exchange}{f', permute_within: {within}' if within else ''}: {error}") from error
+        labels = self.column(within, "permute_within") if within else np.full(len(groups), "")
+        if within:
+            _refuse_torn(groups, labels, exchange, within)
+        roles = self._roles()
+        if shift:
+            _refuse_torn(groups, roles, "run", "what is held out and what is not", "split by run")
+        else:
+            labels = np.char.add(np.char.add(labels, " "), np.char.add(roles, _sizes(groups, roles)))
+            self._refuse_few(groups, labels, exchange, within)
+        for number in range(count):
+            source = circular_shift(groups, rng) if shift else permute_pairs(groups, rng, within=labels)
+            if number == 0 and self.targets.ndim == 1 and _same_partition(self.targets, self.targets[source]):
+                raise InvalidInput(
+                    f"exchange: {exchange} only gives the labels other names, so every fit on permuted pairs would be the real one; "
+                    "exchange stimuli, or blocks within their run"
+                )
+            yield source
 
     def _roles(self) -> np.ndarray:
         """Whether each trial is ever held out, only fits, or does neither."""
-        roles = np.full(len(self.targets), " unused")
+        roles = np.full(len(self.targets), "unused")
         for fold in self.folds:
-            roles[fold.train] = " fits"
-        roles[self.held_out()] = " tested"
+            roles[fold.train] = "fits"
+        roles[self.held_out()] = "tested"
         return roles
 
+    def _refuse_few(self, groups: np.ndarray, labels: np.ndarray, exchange: str, within: str) -> None:
+        """Refuse an exchange with so few arrangements that no p-value could be small."""
+        tested = self.held_out()
+        codes = [np.unique(values[tested], return_inverse=True)[1] for values in (labels, groups)]
+        units = np.unique(np.column_stack(codes), axis=0)
+        arrangements = prod(factorial(min(int(count), 20)) for count in np.bincount(units[:, 0]))
+        if arrangements < LEAST_ARRANGEMENTS:
+            inside = f" within {within}" if within else ""
+            raise InvalidInput(
+                f"exchange: {exchange}{inside} leaves {arrangements} arrangement{'s' if arrangements > 1 else ''} of {len(units)} "
+                "held-out units (only units with equal numbers of trials change places), so no p-value could be small; exchange a "
+                "smaller unit, leave out permute_within, or set permutations: 0"
+            )
+
     def column(self, name: str, asked: str) -> np.ndarray:
-        """A column of the trial table.
+        """A column of the trial table as labels; runs and blocks of different sessions differ.
 
         Raises
         ------
@@ -135,4 +164,25 @@ class Pairs:
         """
         if name not in self.trials:
             raise InvalidInput(f"{asked}: the trials have no column {name}{did_you_mean(name, self.trials)}")
-        return np.asarray(self.trials[name])
+        return qualified(self.trials, name)
+
+
+def _sizes(groups: np.ndarray, roles: np.ndarray) -> np.ndarray:
+    """How many trials the group of each trial has: copying one noisy response into nine would make the null too narrow."""
+    _, number, counts = np.unique(np.char.add(groups, roles), return_inverse=True, return_counts=True)
+    return np.char.add(" ", counts[number].astype(str))
+
+
+def _refuse_torn(groups: np.ndarray, labels: np.ndarray, exchange: str, within: str, remedy: str = "") -> None:
+    _, first, number = np.unique(groups, return_index=True, return_inverse=True)
+    if (differs := labels != labels[first][number]).any():
+        raise InvalidInput(
+            f"exchange: trials of {exchange} {groups[differs][0]} must move together, but {within} differs between them; "
+            + (remedy or "leave out permute_within, or exchange a unit that lies within one")
+        )
+
+
+def _same_partition(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether two labellings group the trials in the same way."""
+    pairs = len(np.unique(np.char.add(np.char.add(one.astype(str), "/"), other.astype(str))))
+    return pairs == len(np.unique(one)) == len(np.unique(other))

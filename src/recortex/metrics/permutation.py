@@ -105,7 +105,7 @@ def circular_shift(runs: ArrayLike, rng: np.random.Generator, shortest: int = 1)
     return source
 
 
-def permutation_p(value: ArrayLike, null: ArrayLike) -> NDArray[np.float64]:
+def permutation_p(value: ArrayLike, null: ArrayLike, tie: float = 0.0) -> NDArray[np.float64]:
     """One-sided p-value of a value among those of random permutations, ``(b + 1) / (m + 1)``.
 
     b of m null values are at least as large as the value. The observed order counts as one of the permutations, so p
@@ -117,6 +117,8 @@ def permutation_p(value: ArrayLike, null: ArrayLike) -> NDArray[np.float64]:
     null : array (permutation,) or (permutation, unit)
         The same statistic after each permutation. NaN values of a unit are left out of its b and m. Floats are
         compared in the coarser precision of the two, so that a value which equals its null value counts.
+    tie : float
+        How far below the value a null value still counts as equal: the same fit done in another batch differs in its last bits.
 
     Returns
     -------
@@ -134,7 +136,7 @@ def permutation_p(value: ArrayLike, null: ArrayLike) -> NDArray[np.float64]:
         raise InvalidInput(f"value has {observed.shape[0]} units and null {permuted.shape[1]}; they must be the same ones")
     if len(permuted) == 0:
         raise InvalidInput("null holds no permutation to compare with")
-    reached = np.count_nonzero(permuted >= observed, axis=0)
+    reached = np.count_nonzero(permuted >= observed - tie, axis=0)
     defined = np.count_nonzero(~np.isnan(permuted), axis=0)
     p = np.where(np.isnan(observed) | (defined == 0), np.nan, (reached + 1) / (defined + 1))
     return p[()]

@@ -6,7 +6,7 @@ import csv
 import io
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from recortex import keys
 from recortex.audit.base import Finding
-from recortex.audit.fits import DataAudit, FitAudit, audits_around, found, in_words
+from recortex.audit.fits import audited, audits_around, found, in_words
 from recortex.data.base import Responses
 from recortex.errors import InvalidInput
 from recortex.fits.base import Fit
@@ -26,7 +26,7 @@ from recortex.stage import Stage, walk
 _DIFFERS = {"candidates": 0}
 
 
-def lay_out(folder: Path, entries: Mapping[str, Entries], branches: Branches) -> Path:
+def lay_out(folder: Path, entries: Mapping[str, Entries], branches: Branches, failed: Sequence[tuple[str, str]] = ()) -> Path:
     """Write a run's folder; what is up to date stays as it is, what an earlier run left of other branches goes.
 
     Parameters
@@ -35,6 +35,8 @@ def lay_out(folder: Path, entries: Mapping[str, Entries], branches: Branches) ->
         ``outputs/<pipeline>``.
     entries, branches : mapping by branch name
         The pipeline as resolved entries, and as nodes.
+    failed : sequence of (str, str)
+        Stages that failed or were refused by an audit, and why.
 
     Returns
     -------
@@ -58,12 +60,12 @@ def lay_out(folder: Path, entries: Mapping[str, Entries], branches: Branches) ->
         _write(place / "pipeline.yaml", texts[branch])
         _link(place, nodes)
     report, table = folder / "report.html", folder / "scores.csv"
-    state = _state(branches, texts)
+    state = _state(branches, texts, failed)
     if report.is_file() and table.is_file() and state in _head(report):
         return report
     rows = score_rows(branches)
     _write(table, _csv(rows))
-    write_report(report, folder.name, texts, branches, rows, audit_findings(branches), state)
+    write_report(report, folder.name, texts, branches, rows, audit_findings(branches), failed, state)
     return report
 
 
@@ -72,10 +74,8 @@ def audit_findings(branches: Branches) -> list[tuple[str, list[Finding]]]:
     out: dict[str, tuple[str, list[Finding]]] = {}
     for branch, nodes in branches.items():
         for name, node in nodes.items():
-            if isinstance(node, Fit) and node.key() not in out:
-                audits = [DataAudit(fit=node), FitAudit(fit=node)]
-                if all(audit.cached() is not None for audit in audits):
-                    out[node.key()] = (f"{name} ({branch})" if branch else name, found(audits))
+            if isinstance(node, Fit) and node.key() not in out and audited(node) is not None:
+                out[node.key()] = (f"{name} ({branch})" if branch else name, found(audits_around(node)))
     return list(out.values())
 
 
@@ -90,14 +90,11 @@ def score_rows(branches: Branches) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for branch, nodes in branches.items():
         for name, node in nodes.items():
-            result = node.cached() if isinstance(node, Scores) else None
+            result = audited(node) if isinstance(node, Scores) else None
             if result is None:
                 continue
-            audits = audits_around(node)
-            if any(audit.cached() is None for audit in audits):
-                continue  # refused, though the score itself may be there from elsewhere
             table = {column: result[column] for column in COLUMNS if column in result}
-            table["audit"] = np.full(len(table["metric"]), in_words(audits))
+            table["audit"] = np.full(len(table["metric"]), in_words(node))
             for place in range(len(table["metric"])):
                 row = {column: values[place].item() for column, values in table.items()}
                 rows.append({"branch": branch, "stage": name, **row})
@@ -156,7 +153,7 @@ def _clean(place: Path) -> None:
 def _link(place: Path, nodes: Mapping[str, Any]) -> None:
     wanted = {}
     for name, node in nodes.items():
-        result = node.cached() if isinstance(node, Stage) else None
+        result = audited(node) if isinstance(node, Stage) else None
         if result is not None:
             wanted[f"{name}.h5"] = result.path
     for old in place.glob("*.h5"):
@@ -172,7 +169,7 @@ def _link(place: Path, nodes: Mapping[str, Any]) -> None:
         link.symlink_to(target)
 
 
-def _state(branches: Branches, texts: Mapping[str, str]) -> str:
+def _state(branches: Branches, texts: Mapping[str, str], failed: Sequence[tuple[str, str]]) -> str:
     """Changes whenever the report would."""
     import recortex
 
@@ -181,10 +178,8 @@ def _state(branches: Branches, texts: Mapping[str, str]) -> str:
         for branch, nodes in branches.items()
         for name, node in nodes.items()
     ]
-    audited = [
-        audit.cached() is not None for nodes in branches.values() for node in nodes.values() for audit in audits_around(node)
-    ]
-    return keys.digest([recortex.__version__, made, audited, texts])
+    seen = [audit.cached() is not None for nodes in branches.values() for node in nodes.values() for audit in audits_around(node)]
+    return keys.digest([recortex.__version__, made, seen, texts, [list(item) for item in failed]])
 
 
 def _head(report: Path) -> str:

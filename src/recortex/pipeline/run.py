@@ -152,6 +152,11 @@ def run(branches: Branches, watcher: Watcher | None = None, site: Site | None = 
     return list(outcomes.values())
 
 
+def failures(outcomes: Sequence[Outcome]) -> list[tuple[str, str]]:
+    """The stages that failed or were refused, and why; not those that only needed them."""
+    return [(outcome.task.name, outcome.message) for outcome in outcomes if outcome.status == "failed"]
+
+
 def _here(todo: dict[str, Task], watcher: Watcher) -> Iterator[Outcome]:
     failed: dict[str, str] = {}
     for number, task in enumerate(todo.values(), 1):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from recortex.audit.base import Finding
+from recortex.audit.fits import audited
 from recortex.provenance import git_state, versions
 from recortex.report.scores import CONTROLS, MEANINGS, counted, score_groups
 from recortex.stage import Figure, Node, Result, Source, Stage, first_line
@@ -26,6 +27,7 @@ def write_report(
     branches: Mapping[str, Mapping[str, Node]],
     rows: Sequence[Mapping[str, Any]],
     audits: Sequence[tuple[str, Sequence[Finding]]],
+    failed: Sequence[tuple[str, str]],
     state: str,
 ) -> None:
     """Write the report of a run.
@@ -43,6 +45,8 @@ def write_report(
         The table of scores.
     audits : sequence of (str, findings)
         What the audits found, fit by fit.
+    failed : sequence of (str, str)
+        Stages that failed or were refused by an audit, and why.
     state : str
         A digest that the page carries, to know later whether it is still right.
     """
@@ -74,6 +78,7 @@ def write_report(
         texts=list(texts.items()),
         stages=[_stage_row(*item) for item in done],
         missing=", ".join(missing),
+        failed=failed,
         versions=_versions(),
     )
     unfinished = path.with_name(f".{path.name}.tmp")
@@ -90,7 +95,7 @@ def _results(branches: Mapping[str, Mapping[str, Node]]) -> tuple[list[tuple[str
             if not isinstance(node, Stage):
                 continue
             label = f"{name} ({branch})" if branch else name
-            result = node.cached()
+            result = audited(node)
             if result is None:
                 missing.append(label)
             else:

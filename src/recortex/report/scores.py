@@ -97,14 +97,15 @@ def sentence(rows: Sequence[Row]) -> str:
     metric, subset = found["metric"], found["subset"]
     said = [_plain_words(found)]
     within = next(
-        (row for row in rows if row["metric"] == metric and row["subset"] == "within_category" and not row["control"]), None
+        (row for row in rows if (row["metric"], row["subset"], row["control"]) == (metric, "within_category", "")), None
     )
-    if within is not None and not subset:
+    if within is not None and not subset and not math.isnan(within["value"]):
         said.append(
             f"Among pictures of the same category, where the category does not help, it is {_in_hundred(within['value'])}."
         )
-    if found["p"] is not None and not math.isnan(found["p"]):
-        said.append(f"The share of fits on permuted pairs that come as far, this one counted, is p = {_number(found['p'], 4)}.")
+    if not math.isnan(found["p"]):
+        made = "finished predictions held against" if _quick(found) else "fits on"
+        said.append(f"The share of {made} permuted pairs that come as far, this one counted, is p = {_number(found['p'], 4)}.")
     above, level, below = _against_controls(rows, metric, subset)
     sides = [
         (above, "It beats", "lies above 0"),
@@ -125,34 +126,43 @@ def _headline(rows: Sequence[Row]) -> Row | None:
     return None
 
 
+def _quick(row: Row) -> bool:
+    return "quick null" in row["protocol"]
+
+
 def _plain_words(row: Row) -> str:
-    value, chance = row["value"], row["chance"]
-    known = chance is not None and not math.isnan(chance)
+    value, chance, ceiling = row["value"], row["chance"], row["ceiling"]
+    if math.isnan(value):
+        return "The score is not defined: what was predicted does not vary."
+    known = not math.isnan(chance)
+    again = "finished predictions held against permuted pairs" if _quick(row) else "the same procedure on permuted pairs"
     if row["metric"] == "two_way_identification":
         return (
             f"Shown a decoded picture and two others, the one that was seen and one that was not, the seen one is the more similar "
-            f"{_in_hundred(value)} times; guessing gives 50"
-            + (f", the same procedure on permuted pairs {_hundredths(chance)}." if known else ".")
+            f"{_in_hundred(value)} times; guessing gives 50" + (f", {again} {_hundredths(chance)}." if known else ".")
         )
     if row["metric"] == "accuracy":
         return f"The right one of {row['candidates']} categories is named in {_in_hundred(value)} cases" + (
-            f"; the same procedure on permuted pairs names it in {_hundredths(chance)}." if known else "."
+            f"; by {again} in {_hundredths(chance)}." if known else "."
         )
     if row["metric"] == "unit_correlation":
-        ceiling = row["ceiling"]
-        limit = "" if ceiling is None or math.isnan(ceiling) else f", where noise permits {ceiling:.2f} on average"
-        return f"Predicted and measured responses of a unit correlate with {value:.2f} on average (1 is perfect){limit}" + (
-            f"; on permuted pairs the same procedure reaches {chance:.2f}." if known else "."
+        limit = "" if math.isnan(ceiling) else f", where noise permits {_number(ceiling, 2)} on average"
+        return (
+            f"Predicted and measured responses of a unit correlate with {_number(value, 2)} on average (1 is perfect){limit}"
+            + (f"; {again} reach{'' if _quick(row) else 'es'} {_number(chance, 2)}." if known else ".")
         )
-    return f"Decoded and seen pictures correlate with {value:.2f} on average (1 is identity)."
+    return f"Decoded and seen pictures correlate with {_number(value, 2)} on average (1 is identity)."
 
 
 def _against_controls(rows: Sequence[Row], metric: str, subset: str) -> tuple[list[str], list[str], list[str]]:
     above: list[str] = []
     level: list[str] = []
     below: list[str] = []
+    fair = {row["control"] for row in rows if (row["metric"], row["subset"]) == (metric, "within_fold")}
     for row in rows:
-        if (row["metric"], row["subset"], row["summary"]) != (metric, subset, "difference") or row["control"] == "true_features":
+        # a retrieved training picture compares fairly within folds alone
+        wanted = "within_fold" if row["control"] == "nearest" and "nearest" in fair else subset
+        if (row["metric"], row["subset"], row["summary"]) != (metric, wanted, "difference") or row["control"] == "true_features":
             continue
         if math.isnan(row["low"]):
             continue
@@ -192,13 +202,14 @@ def _cells(row: Row) -> dict[str, Any]:
 
 
 def _number(value: float, digits: int = 3) -> str:
-    if value is None or (isinstance(value, float) and math.isnan(value)):
+    if math.isnan(value):
         return "–"
-    return f"{value:.{digits}f}"
+    return f"{round(value, digits) + 0.0:.{digits}f}"  # no -0.00
 
 
 def _hundredths(value: float) -> str:
-    return f"{100 * value:.0f}" if abs(value - round(value)) < 1e-9 or value < 0.95 else f"{100 * value:.1f}"
+    hundred = round(100 * value, 1 if 0.95 < abs(value) < 1 else 0) + 0.0
+    return f"{hundred:g}"
 
 
 def _in_hundred(value: float) -> str:

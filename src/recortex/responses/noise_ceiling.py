@@ -7,17 +7,21 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from recortex.data.base import Responses
+from recortex.data.base import LABELS, Responses
 from recortex.errors import InvalidInput, did_you_mean
 from recortex.responses.normalisation import ZScore
-from recortex.splits.base import Split
+from recortex.splits.base import Split, Trials, qualified
 from recortex.stage import Array, Figure, Result, Stage
+
+LEAST_TRIALS = 20
 
 
 class NoiseCeiling(Stage):
     """Explainable variance of each unit, from presentations of the same stimulus; NaN where no stimulus was shown twice.
 
-    It is that of the rows that are scored: single trials, or averages of as many presentations as the brain's rows hold.
+    It is that of the rows that are scored: single trials, or averages of as many presentations as the brain's rows hold. What stimuli
+    shown in the same runs share beyond themselves, an offset a run, is taken off before presentations are compared, and counts as noise
+    of the scored rows. Trials of one block are one presentation: where no stimulus was shown in two blocks there is no ceiling.
 
     Parameters
     ----------
@@ -66,32 +70,41 @@ class NoiseCeiling(Stage):
         from recortex.metrics import noise_ceiling, split_half
 
         measured = self.brain.measure()
-        responses, stimulus = np.asarray(measured["responses"]), np.asarray(measured["stimulus"])
+        table = {name: np.asarray(measured[name]) for name in ("stimulus", *LABELS) if name in measured}
+        responses, stimulus = np.asarray(measured["responses"]), table["stimulus"]
         if self.normalise_by:
-            if self.normalise_by not in measured:
+            if self.normalise_by not in table:
                 raise InvalidInput(
-                    f"normalise_by: the trials have no column {self.normalise_by}{did_you_mean(self.normalise_by, measured)}"
+                    f"normalise_by: the trials have no column {self.normalise_by}{did_you_mean(self.normalise_by, table)}"
                 )
-            labels = np.asarray(measured[self.normalise_by]).astype(str)
-            responses = ZScore(labels, self.normalise_by, unsupervised=True).own(responses)
+            responses = ZScore(qualified(table, self.normalise_by), self.normalise_by, unsupervised=True).own(responses)
+        shown_again = _shown_again(table)
+        rows = np.ones(len(stimulus), dtype=bool)
         if self.split is not None:
             trials = self.brain.trial_table()
             tested = np.concatenate([fold.test for fold in self.split.apply(trials)])
             rows = np.isin(stimulus, trials["stimulus"][tested])
-            responses, stimulus = responses[rows], stimulus[rows]
+        without_offsets = _without_offsets(responses, table)[rows]
+        responses, stimulus = responses[rows], stimulus[rows]
         names, counts = np.unique(stimulus, return_counts=True)
-        repeated = np.array(int(np.sum(counts > 1)))
+        repeated = np.array(int(np.isin(names, shown_again).sum()))
+        if not repeated:
+            stimulus = np.arange(len(stimulus))  # no two trials compare
         if self.method == "split_half":
-            halves = split_half(responses, stimulus, seed=self.seed)
+            halves = split_half(without_offsets, stimulus, seed=self.seed)
             nothing = np.full(len(halves), np.nan)
             return {"explainable": halves, "low": nothing, "high": nothing, "repeated": repeated}
         averaged = counts if self.brain.repeats == "average" else np.ones(len(names))
-        made = noise_ceiling(responses, stimulus, averaged, n_resamples=self.resamples, seed=self.seed)
+        made = noise_ceiling(without_offsets, stimulus, averaged, n_resamples=self.resamples, seed=self.seed)
+        # the scored rows still hold the offsets
+        scored = average_rows(responses, stimulus) if self.brain.repeats == "average" and repeated else responses
+        modelled = made.signal + made.noise * float(np.mean(1 / averaged))
+        share = np.minimum(1, modelled / np.maximum(scored.var(axis=0, ddof=1, dtype=np.float64), 1e-300))
         return {
-            "explainable": made.explainable,
-            "low": made.low,
-            "high": made.high,
-            "bias": made.bias,
+            "explainable": made.explainable * share,
+            "low": made.low * share,
+            "high": made.high * share,
+            "bias": made.bias * share,
             "signal": made.signal,
             "noise": made.noise,
             "repeated": repeated,
@@ -116,3 +129,35 @@ class NoiseCeiling(Stage):
                 "encoding",
             )
         ]
+
+
+def _shown_again(trials: Trials) -> np.ndarray:
+    """Stimuli with presentations in at least two blocks, or trials where there are no blocks."""
+    stimulus = np.asarray(trials["stimulus"])
+    block = qualified(trials, "block") if "block" in trials else np.arange(len(stimulus)).astype(str)
+    names, number = np.unique(stimulus, return_inverse=True)
+    shown = np.unique(np.column_stack([number, np.unique(block, return_inverse=True)[1]]), axis=0)
+    return names[np.bincount(shown[:, 0]) > 1]
+
+
+def _without_offsets(responses: np.ndarray, trials: Trials) -> np.ndarray:
+    """Responses with the mean of each run (else session) taken off, where these are long enough that little signal goes with it."""
+    column = next((name for name in ("run", "session") if name in trials), "")
+    if not column:
+        return responses
+    labels = qualified(trials, column)
+    _, number, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    if counts.min() < LEAST_TRIALS:
+        return responses
+    out = responses.astype(np.float64)
+    for group in range(len(counts)):
+        out[number == group] -= out[number == group].mean(axis=0)
+    return out
+
+
+def average_rows(responses: np.ndarray, stimulus: np.ndarray) -> np.ndarray:
+    """The mean response to each stimulus, (stimulus, unit)."""
+    _, number, counts = np.unique(stimulus, return_inverse=True, return_counts=True)
+    summed = np.zeros((len(counts), responses.shape[1]))
+    np.add.at(summed, number, responses)
+    return summed / counts[:, None]

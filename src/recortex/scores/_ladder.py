@@ -6,7 +6,6 @@ import numpy as np
 
 from recortex.data.base import Pictures, Responses
 from recortex.decoders.base import DecodedFeatures, Decoder
-from recortex.fits.baselines import trial_order
 from recortex.generators.base import GeneratedPictures
 from recortex.generators.nearest_picture import NearestPicture
 from recortex.stage import walk
@@ -36,8 +35,9 @@ def rung_pictures(pictures: GeneratedPictures, stimuli: Pictures, labels: dict[s
     if labels and (means := _known_means(decoder, names, labels)) is not None:
         made["class_mean"] = pictures.render(means)["picture"]
     if isinstance(decoder, Decoder):
-        pairs = decoder.pairs()
-        made["trial_order"] = pictures.render(decoder.instead(pairs, trial_order(pairs.trials)))["picture"]
+        ordered = decoder.from_trial_order(decoder.pairs())
+        if ordered is not None:
+            made["trial_order"] = pictures.render(ordered)["picture"]
     if (unconditional := pictures.unconditional(rng)) is not None:
         made["unconditional"] = unconditional
     if not isinstance(pictures, NearestPicture):

@@ -13,11 +13,12 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from recortex.data.base import Responses
 from recortex.fits.base import Fit
 from recortex.fits.pairs import Pairs
 from recortex.metrics import bootstrap_interval
 from recortex.progress import steps
-from recortex.stage import Array, Result, Stage
+from recortex.stage import Array, Stage
 
 NAN = float("nan")
 
@@ -187,14 +188,21 @@ def as_columns(scores: Sequence[Score]) -> dict[str, Any]:
     return {name: np.array([row[name] for row in rows]) for name in _DTYPES}
 
 
+SAME_SCORE = 1e-5
+"""Scores that lie closer are the same: a fit done in another batch differs in its last bits."""
+
+
 def mean_of(values: np.ndarray) -> float:
     """The mean of what is defined; NaN where nothing is."""
     defined = values[np.isfinite(values)]
     return float(defined.mean()) if len(defined) else NAN
 
 
-def averaging(brain: Result, rows: np.ndarray) -> str:
+def averaging(responses: Responses, rows: np.ndarray) -> str:
     """What was averaged in the scored rows of a brain, in words."""
+    brain = responses.run()
+    if said := responses.row_words():
+        return said
     counts = np.unique(brain["n_repeats"][rows])
     if counts.max() == 1:
         return "single trials"

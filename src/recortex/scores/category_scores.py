@@ -8,10 +8,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from recortex.decoders.category_decoder import CategoryDecoder
-from recortex.fits.baselines import trial_order
 from recortex.fits.pairs import Pairs
 from recortex.metrics import correlation_matrix, hits, permutation_p
-from recortex.scores.base import TestedScores, as_columns, averaging, mean_of
+from recortex.scores.base import SAME_SCORE, TestedScores, as_columns, averaging, mean_of
 from recortex.stage import Array, Figure, Result
 
 
@@ -65,7 +64,7 @@ class CategoryScores(TestedScores):
             "metric": "accuracy",
             "candidates": len(categories),
             "split": self.decoder.split_words(),
-            "averaging": averaging(self.decoder.brain.run(), fitted["row"]),
+            "averaging": averaging(self.decoder.brain, fitted["row"]),
             "protocol": self.null_words(),
         }
         scores = []
@@ -73,7 +72,9 @@ class CategoryScores(TestedScores):
             rows = np.flatnonzero(labels == subset) if subset else np.arange(len(labels))
             row = self.scored(right[rows], units[rows], **shared, subset=subset)
             if null:
-                row = replace(row, p=float(permutation_p(row.value, nulls[:, place])), chance=mean_of(nulls[:, place]))
+                row = replace(
+                    row, p=float(permutation_p(row.value, nulls[:, place], SAME_SCORE)), chance=mean_of(nulls[:, place])
+                )
             scores.append(row)
             if not subset:
                 for control, other in rungs.items():
@@ -95,8 +96,9 @@ class CategoryScores(TestedScores):
             likeness = correlation_matrix(inputs[fold.test], inputs[fold.train])
             nearest[fold.test] = labels[fold.train][np.argmax(np.nan_to_num(likeness, nan=-np.inf), axis=1)]
         held_out = pairs.held_out()
-        ordered = self.decoder.instead(pairs, trial_order(pairs.trials))
-        return {"mean": most[held_out], "trial_order": ordered, "nearest": nearest[held_out]}
+        named = {"mean": most[held_out], "nearest": nearest[held_out]}
+        ordered = self.decoder.from_trial_order(pairs)
+        return named if ordered is None else named | {"trial_order": ordered}
 
     def figures(self, result: Result) -> list[Figure]:
         """What was taken for what."""

@@ -9,12 +9,12 @@ import numpy as np
 from pydantic import Field
 
 from recortex.encoders.base import Encoder
-from recortex.fits.baselines import training_means, trial_order
+from recortex.fits.baselines import training_means
 from recortex.fits.pairs import Pairs
 from recortex.metrics import bootstrap_rows, false_discovery, family_wise_p, permutation_p, unit_correlation
 from recortex.progress import steps
 from recortex.responses.noise_ceiling import NoiseCeiling
-from recortex.scores.base import NAN, Score, TestedScores, as_columns, averaging
+from recortex.scores.base import NAN, SAME_SCORE, Score, TestedScores, as_columns, averaging
 from recortex.stage import Array, Figure, Node, Result
 
 SUMMARIES: dict[str, Callable[[np.ndarray], float]] = {
@@ -94,7 +94,7 @@ class EncodingScores(TestedScores):
             "n": len(np.unique(units)),
             "n_unit": self.unit(),
             "split": self.encoder.split_words(),
-            "averaging": averaging(self.encoder.brain.run(), fitted["row"]),
+            "averaging": averaging(self.encoder.brain, fitted["row"]),
             "protocol": self.null_words(),
         }
         scores = []
@@ -104,7 +104,7 @@ class EncodingScores(TestedScores):
             ends: dict[str, Any] = _ends(samples[""]) if summary == "mean" else {}
             chance: dict[str, Any] = {}
             if len(null):
-                chance = {"p": float(permutation_p(value, null[:, place])), "chance": float(null[:, place].mean())}
+                chance = {"p": float(permutation_p(value, null[:, place], SAME_SCORE)), "chance": float(null[:, place].mean())}
             ceiling = _summaries(np.sqrt(explainable))[place]
             scores.append(Score("unit_correlation", summary, value, **shared, **ends, **chance, ceiling=ceiling))
         for control, made in rivals.items():
@@ -122,28 +122,30 @@ class EncodingScores(TestedScores):
             scores.append(Score("noise_normalised_r2", "p50", float(np.median(share)), **above, ceiling=1.0))
         found: dict[str, np.ndarray] = {}
         if len(by_unit):
-            p = permutation_p(correlation, by_unit)
+            p = permutation_p(correlation, by_unit, SAME_SCORE)
             found = {"unit_p": p, "unit_q": false_discovery(p), "unit_p_family": family_wise_p(correlation, by_unit)}
             for name, kind in (("unit_q", "false discovery rate"), ("unit_p_family", "family-wise error")):
-                share = float(np.mean(found[name][np.isfinite(correlation)] <= LEVEL))
-                protocol = ", ".join(filter(None, [self.null_words(), f"{kind} {LEVEL:g}"]))
-                known = int(np.isfinite(correlation).sum())
-                counted = shared | {"protocol": protocol, "n": known, "n_unit": "unit"}
-                scores.append(Score("significant_units", "share", share, **counted))
+                if len(by_unit) + 1 >= 1 / LEVEL:  # with fewer fits no unit could be named
+                    defined = np.isfinite(correlation)
+                    counted = shared | {"subset": f"{kind} {LEVEL:g}", "n": int(defined.sum()), "n_unit": "unit"}
+                    scores.append(Score("significant_units", "share", float(np.mean(found[name][defined] <= LEVEL)), **counted))
             found |= {"null": null, "null_correlation": by_unit[-1]}
         return as_columns(scores) | found | {"explainable": explainable, "normalised": normalised}
 
     def _null(self, pairs: Pairs, prediction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(permutation, summary) and (permutation, unit)."""
-        by_unit = [
-            unit_correlation(pairs.measured(source), refit).astype(np.float32)
-            for source, refit in self.permuted(self.encoder, pairs, prediction)
-        ]
-        return np.array([_summaries(row) for row in by_unit]).reshape(-1, len(SUMMARIES)), np.array(by_unit)
+        by_unit, summaries = [], []
+        for source, refit in self.permuted(self.encoder, pairs, prediction):
+            correlation = unit_correlation(pairs.measured(source), refit)
+            summaries.append(_summaries(correlation))
+            by_unit.append(correlation.astype(np.float32))
+        return np.array(summaries).reshape(-1, len(SUMMARIES)), np.array(by_unit)
 
     def _controls(self, pairs: Pairs) -> dict[str, np.ndarray]:
         """Predictions of the rungs that every encoder can be held against."""
-        made = {"trial_order": self.encoder.instead(pairs, trial_order(pairs.trials))}
+        made = {}
+        if (ordered := self.encoder.from_trial_order(pairs)) is not None:
+            made["trial_order"] = ordered
         if "category" in pairs.trials:
             means = training_means(pairs, pairs.trials["category"])
             made |= {"class_mean": means} if means is not None else {}
@@ -168,14 +170,18 @@ class EncodingScores(TestedScores):
         inside = f" inside the same {self.permute_within}" if self.permute_within else ""
         both = (self.encoder.run()["correlation"], result["null_correlation"])
         real, permuted = (values[np.isfinite(values)] for values in both)
+        floor = 1 / (LEVEL * (len(null) + 1))
+        few = (
+            f" (with {len(null)} fits that takes at least {floor:.0%} of them)" if floor < 1 else " (impossible with so few fits)"
+        )
         again = "everything was fitted again" if self.null == "refit" else "held against the finished predictions"
         return [
             Figure(
                 f"{self.encoder.features.type_name()} against chance",
                 f"Blue: held-out correlation of {len(real)} units. Grey: the same after stimuli and responses were permuted{inside} and "
                 f"{again} (one of {len(null)} times). {int(np.sum(result['unit_q'] <= LEVEL))} units stand out at a false discovery "
-                f"rate of {LEVEL:g}, {int(np.sum(result['unit_p_family'] <= LEVEL))} against the best unit of every permuted fit. The "
-                f"95th percentile of the units is {value:.2f}; over the permuted fits it is {null.mean():.2f} on average and "
+                f"rate of {LEVEL:g}{few}, {int(np.sum(result['unit_p_family'] <= LEVEL))} against the best unit of every permuted fit. "
+                f"The 95th percentile of the units is {value:.2f}; over the permuted fits it is {null.mean():.2f} on average and "
                 f"{np.percentile(null, 99):.2f} at their 99th percentile. Over pooled folds a unit without signal lies a little below 0, "
                 "because a training mean is high where the test mean is low: compare with the grey, not with 0.",
                 histogram(real, "held-out correlation", "units", {"95th percentile": value}, permuted),

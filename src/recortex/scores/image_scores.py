@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
@@ -12,11 +12,13 @@ from pydantic import Field
 from recortex.data.base import Pictures, rows_of
 from recortex.data.pictures import luma, resized
 from recortex.decoders.base import DecodedFeatures, Decoder
-from recortex.errors import InvalidInput
+from recortex.errors import InvalidInput, did_you_mean
+from recortex.fits.pairs import Pairs
 from recortex.generators.base import GeneratedPictures
 from recortex.metrics import correlation_matrix, identification_ranks, permutation_p, pixel_correlation, ssim
 from recortex.scores._ladder import labels_of, rung_pictures
-from recortex.scores.base import TestedScores, as_columns, averaging, mean_of
+from recortex.scores.base import SAME_SCORE, TestedScores, as_columns, averaging, mean_of
+from recortex.splits.base import Fold, qualified
 from recortex.stage import Array, Figure, Result
 
 # (metric, subset) -> one value a trial, and among how many candidates at least
@@ -54,7 +56,7 @@ class ImageScores(TestedScores):
     The rungs of the null ladder are scored in the same way, each followed by the difference to the real thing over the same
     stimuli (its interval by a paired bootstrap):
 
-    - `shuffled`: decoders fitted on permuted pairs, the mean over all of them.
+    - `shuffled`: decoders fitted on permuted pairs, the mean over all of them (for new data: finished predictions, a quick null).
     - `mean`: the training mean in place of what was decoded.
     - `class_mean`: the training mean of the true category, which is given away; only where there are categories.
     - `trial_order`: the same decoder, given nothing of the brain but when each trial came.
@@ -126,14 +128,17 @@ class ImageScores(TestedScores):
             rungs[control] = {place: values for place, (values, _) in scored(pictures).items()}
 
         units = self._units(decoder, names)
-        shared = {"split": _split(decoder), "averaging": averaging(decoder.responses().run(), made["row"])}
-        shared["protocol"] = ", ".join(filter(None, [f"{self.protocol} {grid.describe()}", self.null_words()]))
+        shared = {"split": _split(decoder), "averaging": averaging(decoder.responses(), made["row"])}
+        null_words = self.null_words()
+        if not isinstance(decoder, Decoder) and self.null == "refit":
+            null_words = ", ".join(filter(None, ["quick null", null_words]))
+        shared["protocol"] = ", ".join(filter(None, [f"{self.protocol} {grid.describe()}", null_words]))
         scores = []
         for place, ((metric, subset), (values, counted)) in enumerate(real.items()):
             about = shared | {"metric": metric, "subset": subset, "candidates": counted}
             row = self.scored(values, units, **about)
             if len(null):
-                p = float(permutation_p(row.value, null[:, place]))
+                p = float(permutation_p(row.value, null[:, place], SAME_SCORE))
                 row = replace(row, p=p, chance=float(null[:, place].mean()))
             scores.append(row)
             for control, others in rungs.items():
@@ -148,23 +153,27 @@ class ImageScores(TestedScores):
         return table | ({"null": null} if len(null) else {})
 
     def _units(self, decoder: DecodedFeatures, names: np.ndarray) -> np.ndarray:
-        """The exchangeable unit of each decoded trial."""
-        if self.unit() == "stimulus" or not isinstance(decoder, Decoder):
-            return names
-        return decoder.pairs().column(self.unit(), "exchange")[decoder.run()["row"]]
+        """The exchangeable unit of each decoded trial.
+
+        Raises
+        ------
+        InvalidInput
+            The trials have no such column.
+        """
+        trials = decoder.responses().trial_table()
+        if self.unit() not in trials:
+            raise InvalidInput(f"exchange: the trials have no column {self.unit()}{did_you_mean(self.unit(), trials)}")
+        return qualified(trials, self.unit())[decoder.run()["row"]]
 
     def _null(
         self, decoder: DecodedFeatures, tested: np.ndarray, scored: Callable[..., Values]
     ) -> tuple[np.ndarray, dict[tuple[str, str], np.ndarray]]:
         """Scores of fits on permuted pairs, (permutation, score), and what these reach on each tested stimulus, on average."""
-        if not isinstance(decoder, Decoder) or self.permutations == 0:
-            return np.empty((0, 0)), {}
-        pairs, null = decoder.pairs(), []
-        stimulus, held_out = np.asarray(pairs.trials["stimulus"]), pairs.held_out()
+        null: list[list[float]] = []
         summed: dict[tuple[str, str], np.ndarray] = {}
         times: dict[tuple[str, str], np.ndarray] = {}
-        for source, refit in self.permuted(decoder, pairs, decoder.run()["decoded"]):
-            truth = np.searchsorted(tested, stimulus[source][held_out])
+        for names, refit in self._moved(decoder) if self.permutations else ():
+            truth = np.searchsorted(tested, names)
             compared = scored(self.pictures.render(refit)["picture"], truth)
             null.append([mean_of(values) for values, _ in compared.values()])
             for place, (values, _) in compared.items():
@@ -173,6 +182,25 @@ class ImageScores(TestedScores):
                 np.add.at(counts, truth, np.isfinite(values))
         with np.errstate(invalid="ignore"):
             return np.array(null), {place: sums / times[place] for place, sums in summed.items()}
+
+    def _moved(self, decoder: DecodedFeatures) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Stimuli that were exchanged between the decoded trials, and what was decoded for them.
+
+        A decoder that is applied to new data is not fitted again: its finished predictions are held against exchanged stimuli.
+        """
+        decoded = decoder.run()["decoded"]
+        if isinstance(decoder, Decoder):
+            pairs = decoder.pairs()
+            stimulus, held_out = np.asarray(pairs.trials["stimulus"]), pairs.held_out()
+            for source, refit in self.permuted(decoder, pairs, decoded):
+                yield stimulus[source][held_out], refit
+            return
+        trials = decoder.responses().trial_table()
+        new = np.arange(len(decoded))
+        pairs = Pairs(decoded, decoded, trials, [Fold("new data", np.array([], dtype=int), new)], np.asarray(trials["stimulus"]))
+        rng = np.random.default_rng([self.seed, 1])
+        for source in pairs.exchanges(self.permutations, rng, self.exchange, self.permute_within):
+            yield np.asarray(trials["stimulus"])[source], decoded
 
     def figures(self, result: Result) -> list[Figure]:
         """Seen beside decoded, from the best to the worst."""

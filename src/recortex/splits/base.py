@@ -19,6 +19,7 @@ from recortex.splits.windows import refuse_overlap
 from recortex.stage import Node
 
 Trials = Mapping[str, np.ndarray]
+UNSTATED = ("", "n/a", "nan", "NaN", "None")
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ def check(folds: Sequence[Fold], trials: Trials, context_s: float = 0.0) -> None
             )
         if "clip" in trials:
             clip = np.asarray(trials["clip"]).astype(str)
-            if shared := sorted((set(clip[fold.train]) & set(clip[fold.test])) - {"", "n/a"}):
+            if shared := sorted((set(clip[fold.train]) & set(clip[fold.test])) - set(UNSTATED)):
                 raise InvalidInput(
                     f"split: shared_clip: fold {fold.name} has {len(shared)} clips in training and test ({listed(shared, 3)}), whose "
                     "trials share content and slow signal; split by clip"
@@ -135,6 +136,23 @@ def check(folds: Sequence[Fold], trials: Trials, context_s: float = 0.0) -> None
         raise InvalidInput(
             f"split: trials {listed(numbers[times > 1])} are scored by two folds, so their predictions cannot be pooled"
         )
+
+
+def qualified(trials: Trials, name: str) -> np.ndarray:
+    """A column as labels, in which runs and blocks of different subjects, sessions and runs differ though their names start anew.
+
+    Parameters
+    ----------
+    trials : mapping of str to (trial,) arrays
+    name : str
+        "run" is told apart by subject and session where there are such columns, "block" by run as well; any other stays as it is.
+    """
+    above = {"run": ("subject", "session"), "block": ("subject", "session", "run")}.get(name, ())
+    labels = np.asarray(trials[name]).astype(str)
+    for column in reversed(above):
+        if column in trials:
+            labels = np.char.add(np.char.add(np.asarray(trials[column]).astype(str), "/"), labels)
+    return labels
 
 
 def split_hash(folds: Sequence[Fold], trials: Trials) -> str:
