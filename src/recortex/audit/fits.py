@@ -10,7 +10,7 @@ import numpy as np
 
 from recortex.audit.base import Case, Finding, worst
 from recortex.audit.examination import examine
-from recortex.data.base import Pictures
+from recortex.data.base import Pictures, Responses
 from recortex.data.picture_file import PictureFile
 from recortex.decoders.category_decoder import CategoryDecoder
 from recortex.decoders.decode import Decode
@@ -100,11 +100,11 @@ class DataAudit(Audit):
 class FitAudit(Audit):
     """Fits the first and the last fold again with noise in place of the last one's test trials: nothing learned may differ by a bit.
 
-    Both folds, as the first fit sees trials that the last one must not remember. One test trial keeps its input, and what is
-    predicted for it may depend neither on its own target nor on other test trials: a prediction that does was peeked at, or
-    normalised by its neighbours and could not be made for one trial alone. What the audited fit predicts must be what its result
-    holds. What stages below the fit do (a recording normalised as a whole, features fitted on all stimuli) is beyond this test; they
-    disclose it themselves.
+    Both folds, as the first fit sees trials that the last one must not remember; and the noise stands in the recording already, before
+    the fit joins and splits. One test trial keeps its input, and what is predicted for it may depend neither on its own target nor on
+    other test trials: a prediction that does was peeked at, or normalised by its neighbours and could not be made for one trial alone.
+    What the audited fit predicts must be what its result holds. What stages below the fit do (a recording normalised as a whole,
+    features fitted on all stimuli) is beyond this test; they disclose it themselves.
     """
 
     def examine(self) -> list[Finding]:
@@ -113,8 +113,10 @@ class FitAudit(Audit):
         fold = pairs.folds[-1]
         some = replace(pairs, folds=[pairs.folds[0], fold] if len(pairs.folds) > 1 else [fold])
         kept = self._kept(pairs)
-        noisy = with_noise(some, fold.test)
-        (prediction, learned), (_, relearned) = self.fit.fit_folds(some), self.fit.fit_folds(noisy)
+        # from the recording on, so that what a fit does before it splits is seen too
+        blind = self.fit.model_copy(update={"brain": NoisyBrain(self.fit.brain, fold.test)})
+        noisy = with_noise(replace(blind.pairs(), folds=some.folds), fold.test)
+        (prediction, learned), (_, relearned) = self.fit.fit_folds(some), blind.fit_folds(noisy)
         if differing := _differing(learned, relearned):
             if _differing(learned, self.fit.fit_folds(some)[1]):
                 return [
@@ -150,13 +152,13 @@ class FitAudit(Audit):
                 )
             ]
         stored = self.fit.run()
-        there = stored["row"].tolist().index(int(kept))
-        if not _same(stored[self.fit.predicts][there], mine):
+        there = np.isin(stored["row"], fold.test)
+        if not _same(stored[self.fit.predicts][there], prediction[np.isin(some.held_out(), fold.test)]):
             return [
                 Finding(
                     "refuse",
                     "stored_result_differs",
-                    f"{kind}: the result holds another {self.fit.predicts} for a test trial of fold {fold.name} than the audited fit",
+                    f"{kind}: the result holds other values of {self.fit.predicts} for fold {fold.name} than the audited fit",
                     "make the result with the fit's own pairs and fit_folds, or clear the cache if code changed without a new version",
                 )
             ]
@@ -219,19 +221,42 @@ def _disclosures(fit: Fit, pairs: Pairs) -> tuple[str, ...]:
     return tuple(said)
 
 
+class NoisyBrain:
+    """A recording with noise in place of some trials' responses, in memory: all else is as the recording says.
+
+    Parameters
+    ----------
+    brain : Responses
+    rows : (n,) int array
+    """
+
+    def __init__(self, brain: Responses, rows: np.ndarray):
+        result = brain.run()
+        self._brain = brain
+        self._arrays = {name: result[name] for name in result}
+        self._arrays["responses"] = _noise_in(self._arrays["responses"], rows)
+
+    def run(self) -> dict[str, np.ndarray]:
+        """The arrays."""
+        return self._arrays
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._brain, name)
+
+
+def _noise_in(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    rng, out = np.random.default_rng(0), values.copy()
+    if values.dtype.kind == "f":
+        out[rows] = 10 * (float(np.abs(values).max()) or 1.0) * rng.standard_normal(values[rows].shape)
+    else:
+        names, number = np.unique(values, return_inverse=True)
+        out[rows] = names[(number[rows] + rng.integers(1, len(names), len(rows))) % len(names)]  # never the true one
+    return out
+
+
 def with_noise(pairs: Pairs, rows: np.ndarray) -> Pairs:
     """The same pairs with noise in place of the inputs and targets of some trials."""
-    rng = np.random.default_rng(0)
-    changed = {}
-    for side in ("inputs", "targets"):
-        values = getattr(pairs, side).copy()
-        if values.dtype.kind == "f":
-            spread = float(np.abs(values).max()) or 1.0
-            values[rows] = 10 * spread * rng.standard_normal(values[rows].shape)
-        else:
-            values[rows] = rng.choice(np.unique(values), len(rows))
-        changed[side] = values
-    return replace(pairs, **changed)
+    return replace(pairs, inputs=_noise_in(pairs.inputs, rows), targets=_noise_in(pairs.targets, rows))
 
 
 def _same(one: np.ndarray, other: np.ndarray) -> bool:
