@@ -209,3 +209,61 @@ def test_the_leak_pair(tmp_path):
     assert abs(np.mean(by_stimulus)) < 0.06
     with pytest.raises(InvalidInput, match=r"shared_stimulus: fold .* stimuli in training and test"):
         encoder_of(brain, shown, split=KFold(by="trial")).run()
+
+
+def test_what_its_owner_discloses_stands_in_the_audit(tmp_path):
+    from recortex.audit.fits import DataAudit, found
+
+    brain, stimuli = recording(tmp_path / "own", *planted())
+    said = "z-scored by session, test trials included"
+    audit = DataAudit(fit=encoder_of(brain.model_copy(update={"disclosed": (said,)}), stimuli))
+    audit.run()
+    assert [finding.about for finding in found([audit]) if finding.leak == "disclosed"] == [said]
+
+
+def test_runs_whose_names_start_anew_in_each_session_are_told_apart(tmp_path):
+    responses, pictures, table = planted(stimuli=32, repeats=1)
+    table |= {"session": np.arange(32) // 16, "run": np.arange(32) // 8 % 2, "block": np.arange(32) // 2 % 4}
+    pairs = encoder_of(*recording(tmp_path / "own", responses, pictures, table), normalise="training", normalise_by="run").pairs()
+    assert len(np.unique(pairs.column("run", ""))) == 4 and len(np.unique(pairs.column("block", ""))) == 16
+    for source in pairs.exchanges(5, np.random.default_rng(0), exchange="circular_shift"):
+        assert np.array_equal(table["session"][source], table["session"])
+    assert len(np.unique(pairs.z_score.labels)) == 4
+
+
+@pytest.mark.parametrize(
+    ("exchange", "within", "said"),
+    [
+        ("session", "", "leaves 1 arrangement"),
+        ("half", "", "leaves 2 arrangements"),
+        ("stimulus", "stimulus", "leaves 1 arrangement"),
+        ("category", "", "only gives the labels other names"),
+    ],
+)
+def test_an_exchange_that_moves_nothing_is_refused(tmp_path, exchange, within, said):
+    responses, pictures, table = planted(stimuli=40, repeats=1)
+    category = np.arange(40) % 8
+    table |= {"session": np.zeros(40, int), "half": np.arange(40) % 2, "category": category}
+    brain, _ = recording(tmp_path / "own", responses, pictures, table)
+    pairs = CategoryDecoder(brain=brain, split=KFold(by="stimulus", folds=4)).pairs()
+    with pytest.raises(InvalidInput, match=said):
+        list(pairs.exchanges(3, np.random.default_rng(0), exchange=exchange, within=within))
+
+
+def test_only_units_with_equal_numbers_of_trials_change_places(tmp_path):
+    responses, pictures, table = planted(stimuli=20, repeats=2)
+    once = np.concatenate([np.arange(20), 20 + np.flatnonzero(table["stimulus"][20:] < 10)])
+    brain, stimuli = recording(
+        tmp_path / "own", responses[once], pictures, {name: values[once] for name, values in table.items()}
+    )
+    pairs = encoder_of(brain, stimuli).pairs()
+    stimulus = np.asarray(pairs.trials["stimulus"]).astype(int)
+    for source in pairs.exchanges(5, np.random.default_rng(0)):
+        assert np.array_equal(stimulus[source] < 10, stimulus < 10)
+        assert sorted(source) == list(range(len(source)))
+
+
+def test_a_shift_that_would_carry_training_trials_into_the_test_is_refused(own):
+    pairs = encoder_of(*own, split=FixedSplit()).pairs()
+    with pytest.raises(InvalidInput, match="what is held out and what is not differs between them; split by run"):
+        next(pairs.exchanges(1, np.random.default_rng(0), exchange="circular_shift"))

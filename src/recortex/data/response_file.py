@@ -32,6 +32,8 @@ class ResponseFile(Responses):
         Which axis of an array runs over trials.
     drop_units : "none" or "invalid"
         Whether units that are NaN, infinite or constant are refused or left out; a warning says how many were.
+    disclosed : tuple of str
+        What was done to these responses before and must stand beside every score, a sentence each: "z-scored with the test trials".
     repeats : "keep" or "average"
         Whether presentations of one stimulus stay single trials or are averaged.
     """
@@ -42,6 +44,11 @@ class ResponseFile(Responses):
     mask: LocalPath | None = None
     trial_axis: Literal[0, 1] = 0
     drop_units: Literal["none", "invalid"] = "none"
+    disclosed: tuple[str, ...] = ()
+
+    def disclosures(self) -> tuple[str, ...]:
+        """As its owner states."""
+        return self.disclosed
 
     def where(self) -> str:
         """The file."""
