@@ -82,6 +82,41 @@ def test_digits69_decodes_the_digit_within_its_class(tmp_path, shared):
     assert float(encoding["value"]) > np.percentile(nodes["encoding"].run()["null"][:, 2], 99)
     assert float(encoding["value"]) > np.percentile(nodes["encoding_beyond_digit"].run()["null"][:, 2], 99)
     assert "research use" in report.read_text()
+    for metric, subset in (
+        ("two_way_identification", ""),
+        ("two_way_identification", "within_category"),
+        ("pixel_correlation", ""),
+    ):
+        for rung in ("shuffled", "mean", "class_mean"):
+            assert float(scores["tenfold", metric, "difference", subset, rung]["low"]) > 0, (metric, subset, rung)
+    assert ("tenfold", "two_way_identification", "difference", "within_fold", "nearest") in scores
+    # the file is sorted by digit: the order of trials tells the digit, and the audit says so
+    assert scores["tenfold", "ssim", "mean", ""]["audit"] == "warn: block_decides_class"
+    assert float(scores["tenfold", "two_way_identification", "mean", "", "trial_order"]["value"]) > 0.6
+    assert scores["fixed", "ssim", "mean", ""]["audit"] == "clean"
+
+
+def test_haxby_decodes_eight_categories_and_tells_faces_from_houses(tmp_path, shared):
+    _, scores, report = finish(
+        tmp_path,
+        "haxby",
+        "eight_way.permutations=24",
+        "face_house.permutations=24",
+        "tuning_scores.permutations=99",
+        "attribute_scores.permutations=99",
+    )
+    eight = scores["eight_way", "accuracy", "mean", ""]
+    assert float(eight["value"]) >= 0.66 and eight["n"] == "96" and eight["n_unit"] == "block" and eight["candidates"] == "8"
+    assert float(eight["p"]) == 0.04 and "run" in eight["split"] and eight["protocol"] == "null within run"
+    # 24 accuracies over 96 blocks, each with a standard deviation near sqrt(.125 * .875 / 96)
+    assert abs(float(eight["chance"]) - 1 / 8) < 3 * np.sqrt(0.125 * 0.875 / 96 / 24)
+    assert float(scores["face_house", "accuracy", "mean", ""]["value"]) >= 23 / 24
+    assert float(scores["eight_way", "accuracy", "mean", "", "trial_order"]["value"]) < 0.25
+    assert float(scores["tuning_scores", "unit_correlation", "p95", ""]["value"]) > 0.5
+    assert float(scores["tuning_scores", "significant_units", "share", "false discovery rate 0.05"]["value"]) > 0.2
+    assert all(row["audit"] == "note: disclosed" for row in scores.values())
+    page = report.read_text()
+    assert "CC BY-SA 3.0" in page and "The right one of 8 categories is named in" in page
 
 
 def test_workers_give_the_arrays_of_one_process(tmp_path):
