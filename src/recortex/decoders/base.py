@@ -101,13 +101,6 @@ class Decoder(DecodedFeatures, Fit):
         """The features."""
         return self.features
 
-    def expect(self) -> dict[str, int]:
-        """Those of its brain and features, and the folds of its split; every trial is counted as held out once."""
-        brain, features, folds = self.brain.foresee(), self.features.foresee(), self.split.expected_folds()
-        if not brain or not features or folds is None:
-            return {}
-        return {"trial": brain["trial"], "unit": brain["unit"], "feature": features["feature"], "fold": folds}
-
     def compute(self) -> dict[str, Any]:
         """Fit and decode."""
         pairs = self.pairs()

@@ -75,13 +75,6 @@ class Encoder(Fit):
         """The features."""
         return self.features
 
-    def expect(self) -> dict[str, int]:
-        """Those of its brain and features, and the folds of its split; every trial is counted as held out once."""
-        brain, features, folds = self.brain.foresee(), self.features.foresee(), self.split.expected_folds()
-        if not brain or not features or folds is None:
-            return {}
-        return {"trial": brain["trial"], "unit": brain["unit"], "feature": features["feature"], "fold": folds}
-
     def compute(self) -> dict[str, Any]:
         """Fit, predict and score."""
         from recortex.metrics import explained_variance, r2, unit_correlation

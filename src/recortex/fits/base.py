@@ -145,6 +145,15 @@ class Fit(Stage):
             )
         return ZScore(qualified(trials, self.normalise_by), self.normalise_by, self.normalise == "unsupervised")
 
+    def expect(self) -> dict[str, int]:
+        """Those of its brain and features, and the folds of its split; every trial is counted as held out once."""
+        features = self.stimulus_side()
+        brain, folds = self.brain.foresee(), self.split.expected_folds()
+        seen = features.foresee() if features is not None else {}
+        if not brain or not seen or folds is None:
+            return {}
+        return {"trial": brain["trial"], "unit": brain["unit"], "feature": seen["feature"], "fold": folds}
+
     def stimulus_side(self) -> Features | None:
         """The features that stand against the brain, for the audit; None where there are only labels."""
         return None
