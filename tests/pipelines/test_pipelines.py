@@ -82,11 +82,8 @@ def test_digits69_decodes_the_digit_within_its_class(tmp_path, shared):
     assert float(encoding["value"]) > np.percentile(nodes["encoding"].run()["null"][:, 2], 99)
     assert float(encoding["value"]) > np.percentile(nodes["encoding_beyond_digit"].run()["null"][:, 2], 99)
     assert "research use" in report.read_text()
-    for metric, subset in (
-        ("two_way_identification", ""),
-        ("two_way_identification", "within_category"),
-        ("pixel_correlation", ""),
-    ):
+    subsets = ("", "within_category", "within_fold", "within_category_and_fold")
+    for metric, subset in (*(("two_way_identification", subset) for subset in subsets), ("pixel_correlation", "")):
         for rung in ("shuffled", "mean", "class_mean"):
             assert float(scores["tenfold", metric, "difference", subset, rung]["low"]) > 0, (metric, subset, rung)
     assert ("tenfold", "two_way_identification", "difference", "within_fold", "nearest") in scores

@@ -104,7 +104,8 @@ class FitAudit(Audit):
     Both folds, as the first fit sees trials that the last one must not remember; and the noise stands in the recording already, before
     the fit joins and splits. One test trial keeps its input, and what is predicted for it may depend neither on its own target nor on
     other test trials: a prediction that does was peeked at, or normalised by its neighbours and could not be made for one trial alone.
-    What the audited fit predicts must be what its result holds. What stages below the fit do (a recording normalised as a whole,
+    What the audited fit predicts must be what its result holds. A memory that outlives a whole call of `fit_folds` is met by both fits
+    and stays unseen. What stages below the fit do (a recording normalised as a whole,
     features fitted on all stimuli) is beyond this test; they disclose it themselves.
     """
 

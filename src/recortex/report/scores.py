@@ -23,7 +23,8 @@ MEANINGS = {
     "ssim": "Structural similarity in two dimensions (Gaussian window, sigma 1.5), averaged over pictures; 1 is identity.",
     "two_way_identification": "How often a decoded picture resembles the seen picture more than another one, over all pairs; 0.5 is "
     "guessing. by_stimulus: a seen picture among the decoded ones. within_category: only against pictures of the same category; "
-    "within_fold: only against those of the same fold, where alone a picture retrieved from the training set compares fairly.",
+    "within_fold, within_category_and_fold: only against those of the same fold, where alone a training mean or a retrieved training "
+    "picture compares fairly.",
     "top1_retrieval": "How often the seen picture is the most similar of all candidates.",
     "accuracy": "Share of trials whose category is named correctly.",
 }
@@ -43,6 +44,8 @@ HEADLINES = (
     ("accuracy", ""),
     ("unit_correlation", ""),
 )
+MADE_OF_TRAINING = ("mean", "class_mean", "nearest")
+WITHIN_FOLDS = {"": "within_fold", "within_category": "within_category_and_fold"}
 PLURALS = {"stimulus": "stimuli"}
 
 
@@ -105,7 +108,7 @@ def sentence(rows: Sequence[Row]) -> str:
         )
     if not math.isnan(found["p"]):
         made = "finished predictions held against" if _quick(found) else "fits on"
-        said.append(f"The share of {made} permuted pairs that come as far, this one counted, is p = {_number(found['p'], 4)}.")
+        said.append(f"The share of {made} permuted pairs that come as far, this one counted, is p {_share(found['p'])}.")
     above, level, below = _against_controls(rows, metric, subset)
     sides = [
         (above, "It beats", "lies above 0"),
@@ -158,10 +161,9 @@ def _against_controls(rows: Sequence[Row], metric: str, subset: str) -> tuple[li
     above: list[str] = []
     level: list[str] = []
     below: list[str] = []
-    fair = {row["control"] for row in rows if (row["metric"], row["subset"]) == (metric, "within_fold")}
+    fair = _fair(rows, metric, subset)
     for row in rows:
-        # a retrieved training picture compares fairly within folds alone
-        wanted = "within_fold" if row["control"] == "nearest" and "nearest" in fair else subset
+        wanted = fair if row["control"] in MADE_OF_TRAINING else subset
         if (row["metric"], row["subset"], row["summary"]) != (metric, wanted, "difference") or row["control"] == "true_features":
             continue
         if math.isnan(row["low"]):
@@ -170,10 +172,17 @@ def _against_controls(rows: Sequence[Row], metric: str, subset: str) -> tuple[li
     return above, level, below
 
 
+def _fair(rows: Sequence[Row], metric: str, subset: str) -> str:
+    """The subset in which controls made of training pictures compare fairly: that within folds, where there is one."""
+    fair = WITHIN_FOLDS.get(subset, subset)
+    return fair if any((row["metric"], row["subset"]) == (metric, fair) for row in rows) else subset
+
+
 def _ladders(rows: Sequence[Row]) -> list[tuple[str, str]]:
     """A drawing for each headline score that has controls."""
     drawn = []
-    for metric, subset in HEADLINES:
+    for metric, headline in HEADLINES:
+        subset = _fair(rows, metric, headline)
         here = [row for row in rows if (row["metric"], row["subset"]) == (metric, subset) and row["summary"] == "mean"]
         if len(here) < 2:
             continue
@@ -209,7 +218,11 @@ def _number(value: float, digits: int = 3) -> str:
 
 def _hundredths(value: float) -> str:
     hundred = round(100 * value, 1 if 0.95 < abs(value) < 1 else 0) + 0.0
-    return f"{hundred:g}"
+    return f"{hundred:g}" if hundred < 100 or value >= 1 else "more than 99.9"
+
+
+def _share(p: float) -> str:
+    return "< 0.0001" if p < 0.00005 else f"= {_number(p, 4)}"
 
 
 def _in_hundred(value: float) -> str:

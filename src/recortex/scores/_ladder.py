@@ -43,7 +43,10 @@ def rung_pictures(pictures: GeneratedPictures, stimuli: Pictures, labels: dict[s
     if not isinstance(pictures, NearestPicture):
         nearest = NearestPicture(decoder=decoder, stimuli=stimuli)
         made["nearest"] = nearest.render(decoder.run()["decoded"])["picture"]
-    return made | {"true_features": pictures.render(decoder.target().of(names))["picture"]}
+    # new data may have stimuli of their own, of which the decoder's features know nothing
+    if np.isin(names, decoder.target().run()["stimulus"]).all():
+        made["true_features"] = pictures.render(decoder.target().of(names))["picture"]
+    return made
 
 
 def labels_of(decoder: DecodedFeatures, stimuli: Pictures) -> dict[str, str]:

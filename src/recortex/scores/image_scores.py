@@ -48,10 +48,11 @@ class ImageScores(TestedScores):
     """Decoded against seen pictures: pixel correlation, SSIM and identification, with interval, chance by refitting and controls.
 
     Identification is exact, over all candidates: each decoded picture is compared by pixel correlation with the true pictures of all
-    tested stimuli, ties counting half. ``within_category`` admits only candidates of the same category. ``within_fold`` admits only
-    those of the same fold: pictures that are retrieved from the training set are themselves among the candidates of other folds, so
-    a retrieval and a decoder compare fairly within folds alone. ``by_stimulus`` asks the reverse, for each seen picture among the
-    decoded ones. The null refits the decoder after the stimuli changed places between responses, and makes the pictures again.
+    tested stimuli, ties counting half. ``within_category`` admits only candidates of the same category, ``within_fold`` only those of
+    the same fold, ``within_category_and_fold`` only those of both. Within folds alone `mean`, `class_mean` and `nearest` compare
+    fairly with a decoder: a training mean lies a little away from the picture it leaves out, and a retrieved picture is itself
+    among the candidates of other folds. ``by_stimulus`` asks the reverse, for each seen picture among the decoded ones. The null
+    refits the decoder after the stimuli changed places between responses, and makes the pictures again.
 
     The rungs of the null ladder are scored in the same way, each followed by the difference to the real thing over the same
     stimuli (its interval by a paired bootstrap):
@@ -142,7 +143,7 @@ class ImageScores(TestedScores):
                 row = replace(row, p=p, chance=float(null[:, place].mean()))
             scores.append(row)
             for control, others in rungs.items():
-                other = others[metric, subset]
+                other = np.where(np.isnan(values), np.nan, others[metric, subset])  # over the same trials
                 scores.append(self.scored(other, units, **about, control=control))
                 scores.append(self.scored(values - other, units, **about, control=control, summary="difference"))
         table = as_columns(scores) | {
@@ -259,7 +260,11 @@ def compare(
     if fold is not None and len(np.unique(fold)) > 1:
         of_stimulus = np.empty(len(candidates), dtype=fold.dtype)
         of_stimulus[truth] = fold
-        ranked["within_fold"] = identification_ranks(likeness, truth, fold[:, None] == of_stimulus[None, :], tolerance=TIE)
+        together = fold[:, None] == of_stimulus[None, :]
+        ranked["within_fold"] = identification_ranks(likeness, truth, together, tolerance=TIE)
+        if category is not None:
+            both = together & (category[truth][:, None] == category[None, :])
+            ranked["within_category_and_fold"] = identification_ranks(likeness, truth, both, tolerance=TIE)
     values: Values = {("pixel_correlation", ""): (pixel_correlation(seen, pictures), 0)}
     if min(pictures.shape[1:3]) >= 11:  # the window of the usual SSIM; smaller pictures have none
         values["ssim", ""] = ssim(seen, pictures), 0
