@@ -13,7 +13,7 @@ from recortex.responses.normalisation import ZScore
 from recortex.splits.base import Split, Trials, qualified
 from recortex.stage import Array, Figure, Result, Stage
 
-LEAST_TRIALS = 20
+LEAST_STIMULI = 20
 
 
 class NoiseCeiling(Stage):
@@ -141,17 +141,23 @@ def _shown_again(trials: Trials) -> np.ndarray:
 
 
 def _without_offsets(responses: np.ndarray, trials: Trials) -> np.ndarray:
-    """Responses with the mean of each run (else session) taken off, where these are long enough that little signal goes with it."""
+    """Responses with the mean of each run (else session) taken off, where every one of them shows enough stimuli.
+
+    The mean of S stimuli takes a share 1 / S of their variance with it. Where stimuli come again in other runs, signal and noise lose
+    it alike and it is given back; where they come again in the same run only the signal does.
+    """
     column = next((name for name in ("run", "session") if name in trials), "")
     if not column:
         return responses
-    labels = qualified(trials, column)
-    _, number, counts = np.unique(labels, return_inverse=True, return_counts=True)
-    if counts.min() < LEAST_TRIALS:
+    number = np.unique(qualified(trials, column), return_inverse=True)[1]
+    groups = [np.flatnonzero(number == group) for group in range(number.max() + 1)]
+    shown = [len(np.unique(trials["stimulus"][rows])) for rows in groups]
+    again = sum(shown) > len(np.unique(trials["stimulus"]))
+    if min(shown) < LEAST_STIMULI:
         return responses
-    out = responses.astype(np.float64)
-    for group in range(len(counts)):
-        out[number == group] -= out[number == group].mean(axis=0)
+    out = np.empty(responses.shape)
+    for rows, stimuli in zip(groups, shown, strict=True):
+        out[rows] = (responses[rows] - responses[rows].mean(axis=0, dtype=np.float64)) * np.sqrt(stimuli / (stimuli - again))
     return out
 
 

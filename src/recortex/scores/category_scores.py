@@ -20,7 +20,8 @@ class CategoryScores(TestedScores):
     The rungs of the null ladder, each followed by the difference to the real thing over the same trials:
 
     - `shuffled`: classifiers fitted on permuted pairs, the mean over all of them.
-    - `mean`: the most frequent label of the training trials.
+    - `mean`: always the most frequent label, counted over training and test trials, as the one that a fold holds out is the rarer in its
+      training; where several are as frequent each has its share.
     - `trial_order`: the same classifier, given nothing of the brain but when each trial came.
     - `nearest`: the label of the training trial whose response correlates best.
 
@@ -46,7 +47,10 @@ class CategoryScores(TestedScores):
         """Count, resample, refit."""
         fitted, pairs = self.decoder.run(), self.decoder.pairs()
         labels, categories = fitted["label"], fitted["category"].tolist()
-        rungs = {control: hits(labels, named) for control, named in self._controls(pairs).items()}
+        names, counts = np.unique(labels, return_counts=True)
+        most = names[counts == counts.max()]
+        rungs = {"mean": np.isin(labels, most) / len(most)}
+        rungs |= {control: hits(labels, named) for control, named in self._controls(pairs).items()}
         subsets = ["", *categories]
         null, total, times = [], dict.fromkeys(categories, 0.0), dict.fromkeys(categories, 0)
         for source, refit in self.permuted(self.decoder, pairs, fitted["predicted"]):
@@ -88,16 +92,13 @@ class CategoryScores(TestedScores):
 
     def _controls(self, pairs: Pairs) -> dict[str, np.ndarray]:
         """Labels that each control names for the held-out trials."""
-        most, nearest = np.empty_like(pairs.targets), np.empty_like(pairs.targets)
+        nearest = np.empty_like(pairs.targets)
         for fold in pairs.folds:
             inputs, labels = pairs.inside(fold)
-            names, counts = np.unique(labels[fold.train], return_counts=True)
-            most[fold.test] = names[np.argmax(counts)]
             likeness = correlation_matrix(inputs[fold.test], inputs[fold.train])
             nearest[fold.test] = labels[fold.train][np.argmax(np.nan_to_num(likeness, nan=-np.inf), axis=1)]
-        held_out = pairs.held_out()
-        named = {"mean": most[held_out], "nearest": nearest[held_out]}
         ordered = self.decoder.from_trial_order(pairs)
+        named = {"nearest": nearest[pairs.held_out()]}
         return named if ordered is None else named | {"trial_order": ordered}
 
     def figures(self, result: Result) -> list[Figure]:
