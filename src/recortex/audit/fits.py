@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from recortex.audit.base import Case, Finding, worst
+from recortex.audit.base import Case, Finding
 from recortex.audit.examination import examine
 from recortex.audit.noise import NoisyBrain, with_noise
 from recortex.data.base import Pictures
@@ -105,8 +105,8 @@ class FitAudit(Audit):
     the fit joins and splits. One test trial keeps its input, and what is predicted for it may depend neither on its own target nor on
     other test trials: a prediction that does was peeked at, or normalised by its neighbours and could not be made for one trial alone.
     What the audited fit predicts must be what its result holds. A memory that outlives a whole call of `fit_folds` is met by both fits
-    and stays unseen. What stages below the fit do (a recording normalised as a whole,
-    features fitted on all stimuli) is beyond this test; they disclose it themselves.
+    and stays unseen. What stages below the fit do (a recording normalised as a whole, features fitted on all stimuli) is beyond this
+    test; they disclose it themselves.
     """
 
     def examine(self) -> list[Finding]:
@@ -139,11 +139,12 @@ class FitAudit(Audit):
                 )
             ]
         alone = replace(some, folds=[fold])
-        inputs = with_noise(alone, fold.test).inputs
+        noise = with_noise(alone, fold.test)
+        inputs = noise.inputs.copy()
         inputs[kept] = pairs.inputs[kept]
         place = int(np.searchsorted(np.sort(fold.test), kept))
         mine = prediction[np.searchsorted(some.held_out(), kept)]
-        with_targets = self.fit.fit_folds(replace(alone, targets=with_noise(alone, fold.test).targets))[0][place]
+        with_targets = self.fit.fit_folds(replace(alone, targets=noise.targets))[0][place]
         if not _same(mine, with_targets):
             return [
                 Finding(
@@ -178,8 +179,8 @@ class FitAudit(Audit):
         fold = pairs.folds[-1]
         if pairs.z_score is not None:
             labels = pairs.z_score.labels
-            alone = [row for row in fold.test if labels[row] not in set(labels[fold.train])]
-            if alone:
+            alone = fold.test[~np.isin(labels[fold.test], labels[fold.train])]
+            if len(alone):
                 return int(alone[0])
         return int(fold.test[0])
 
@@ -255,12 +256,10 @@ def in_words(node: Node) -> str:
     audits = audits_around(node)
     if not audits:
         return ""
-    findings = found(audits)
-    by_verdict: dict[str, list[str]] = {}
+    by_verdict: dict[str, list[str]] = {"warn": [], "note": []}
+    for finding in found(audits):
+        if finding.leak not in by_verdict[finding.verdict]:
+            by_verdict[finding.verdict].append(finding.leak)
     if any(isinstance(below, Decode) for below in walk(node)):
-        by_verdict["note"] = ["new_data_not_audited"]
-    for finding in findings:
-        names = by_verdict.setdefault(finding.verdict, [])
-        if finding.leak not in names:
-            names.append(finding.leak)
-    return "; ".join(f"{verdict}: {', '.join(names)}" for verdict, names in by_verdict.items()) or worst(findings)
+        by_verdict["note"].append("new_data_not_audited")
+    return "; ".join(f"{verdict}: {', '.join(names)}" for verdict, names in by_verdict.items() if names) or "clean"

@@ -14,7 +14,7 @@ from recortex.fits.pairs import Pairs
 from recortex.metrics import bootstrap_rows, false_discovery, family_wise_p, permutation_p, unit_correlation
 from recortex.progress import steps
 from recortex.responses.noise_ceiling import NoiseCeiling
-from recortex.scores.base import NAN, SAME_SCORE, Score, TestedScores, as_columns, averaging
+from recortex.scores.base import NAN, SAME_SCORE, Score, TestedScores, as_columns, averaging, mean_of
 from recortex.stage import Array, Figure, Node, Result
 
 SUMMARIES: dict[str, Callable[[np.ndarray], float]] = {
@@ -104,7 +104,7 @@ class EncodingScores(TestedScores):
             ends: dict[str, Any] = _ends(samples[""]) if summary == "mean" else {}
             chance: dict[str, Any] = {}
             if len(null):
-                chance = {"p": float(permutation_p(value, null[:, place], SAME_SCORE)), "chance": float(null[:, place].mean())}
+                chance = {"p": float(permutation_p(value, null[:, place], SAME_SCORE)), "chance": mean_of(null[:, place])}
             ceiling = _summaries(np.sqrt(explainable))[place]
             scores.append(Score("unit_correlation", summary, value, **shared, **ends, **chance, ceiling=ceiling))
         for control, made in rivals.items():

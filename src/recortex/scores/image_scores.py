@@ -140,7 +140,7 @@ class ImageScores(TestedScores):
             row = self.scored(values, units, **about)
             if len(null):
                 p = float(permutation_p(row.value, null[:, place], SAME_SCORE))
-                row = replace(row, p=p, chance=float(null[:, place].mean()))
+                row = replace(row, p=p, chance=mean_of(null[:, place]))
             scores.append(row)
             for control, others in rungs.items():
                 other = np.where(np.isnan(values), np.nan, others[metric, subset])  # over the same trials
