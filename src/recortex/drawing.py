@@ -71,7 +71,8 @@ def _svg(figure: object) -> str:
     buffer = StringIO()
     # no metadata: a report names no address that a figure does not need
     nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-    figure.savefig(buffer, format="svg", bbox_inches="tight", metadata=nothing)  # type: ignore[attr-defined]
+    with plt.rc_context({"svg.fonttype": "path", "svg.hashsalt": "recortex"}):
+        figure.savefig(buffer, format="svg", bbox_inches="tight", metadata=nothing)  # type: ignore[attr-defined]
     plt.close(figure)  # type: ignore[arg-type]
     text = buffer.getvalue()
     return text[text.index("<svg") :]
@@ -84,8 +85,6 @@ def _axes(width: float, height: float) -> tuple:
     import matplotlib.pyplot as plt
 
     style: Any = {
-        "svg.fonttype": "path",
-        "svg.hashsalt": "recortex",
         "font.size": 10,
         "axes.edgecolor": GREY,
         "text.color": INK,

@@ -34,6 +34,20 @@ class MissingExtra(RecortexError, ImportError):
     """An optional package is not installed; the message holds the pip command."""
 
 
+class CannotRead(RecortexError, OSError):
+    """A file of ours that is there and that the system does not let us read now; it is not damaged."""
+
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else ""
+
+
+class CannotWrite(RecortexError, OSError):
+    """A disk that is full, read-only, over its quota, or gone; the message holds the way to go on."""
+
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else ""
+
+
 class DamagedFile(RecortexError, OSError):
     """A result file that cannot be read back as it was written.
 

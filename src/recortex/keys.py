@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from recortex import store
+from recortex import disk, store
 from recortex.errors import InvalidInput
 
 _settled: ContextVar[dict[Path, str] | None] = ContextVar("settled", default=None)
@@ -135,9 +134,6 @@ def _recall(memory: Path) -> str | None:
 
 def _remember(memory: Path, found: str) -> None:
     try:
-        memory.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = memory.with_name(f".{memory.name}.{os.getpid()}")
-        unfinished.write_text(found)
-        os.replace(unfinished, memory)
+        disk.write_whole(memory, found, lasting=False)
     except OSError:
-        return  # a read-only cache: the file is hashed again next time
+        return  # a full or read-only cache: the file is hashed again next time

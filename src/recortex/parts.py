@@ -6,7 +6,6 @@ The tiling is recorded beside the parts, and the record wins: a run that was kil
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from recortex import store
+from recortex import disk, store
 from recortex.arrays import check_arrays
 from recortex.errors import DamagedFile
 from recortex.progress import steps
@@ -51,10 +50,8 @@ def settle(stage: Stage, wanted: Tiling) -> Tiling:
             return known
     except (OSError, ValueError, TypeError):
         pass  # no record, or half of one
-    record.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = record.with_name(f".tiling.{os.getpid()}")
-    unfinished.write_text(json.dumps(asdict(wanted)))
-    os.replace(unfinished, record)
+    with disk.refusals(record):
+        disk.write_whole(record, json.dumps(asdict(wanted)))
     return wanted
 
 
@@ -71,26 +68,38 @@ def make(stage: Stage, tile: range, dim: str) -> Path:
     TypeError
         The stage made a part of another length than asked for.
     """
-    path = part_file(stage, tile)
+    here, path = store.current(), part_file(stage, tile)
+    with here.lock(path, f"part {tile.start} to {tile.stop} of {stage.type_name()}"):
+        if _is_sound(path, stage, tile):
+            return path
+        arrays = stage.compute_tile(tile)
+        sizes = check_arrays(stage.returns, arrays, stage.type_name())
+        if sizes.get(dim) != len(tile):
+            raise TypeError(f"{stage.type_name()}: asked for {len(tile)} along {dim}, made {sizes.get(dim)}")
+
+        def fill(draft: store.Draft) -> None:
+            for name, values in arrays.items():
+                draft.put(name, values)
+
+        here.write_file(path, stage.type_name(), stage.key(), stage.returns, fill, _mark(stage, tile))
+    return path
+
+
+def _mark(stage: Stage, tile: range) -> dict[str, Any]:
+    return {"part_of": stage.key(), "range": [tile.start, tile.stop]}
+
+
+def _is_sound(path: Path, stage: Stage, tile: range) -> bool:
     try:
-        store.Result(path)
-        return path
+        found = store.Result(path)
+        if found.provenance != _mark(stage, tile):
+            raise DamagedFile(path, "it is another part than its name says")
     except FileNotFoundError:
-        pass
+        return False
     except DamagedFile as damage:
         store.current().set_aside(damage)
-    arrays = stage.compute_tile(tile)
-    sizes = check_arrays(stage.returns, arrays, stage.type_name())
-    if sizes.get(dim) != len(tile):
-        raise TypeError(f"{stage.type_name()}: asked for {len(tile)} along {dim}, made {sizes.get(dim)}")
-
-    def fill(draft: store.Draft) -> None:
-        for name, values in arrays.items():
-            draft.put(name, values)
-
-    mark = {"part_of": stage.key(), "range": [tile.start, tile.stop]}
-    store.current().write_file(path, stage.type_name(), stage.key(), stage.returns, fill, mark)
-    return path
+        return False
+    return True
 
 
 def make_all(stage: Stage, tiling: Tiling) -> list[Path]:
@@ -125,16 +134,14 @@ def join(stage: Stage, paths: Sequence[Path], tiling: Tiling, provenance: dict[s
                 draft.put(name, np.concatenate([result[name] for result in results], axis=axis))
                 continue
             shape = (*head.shape[:axis], tiling.size, *head.shape[axis + 1 :])
-            variable = draft.create(name, shape, head.dtype)
+            draft.create(name, shape, head.dtype)
             start = 0
             for result in results:
                 values = result[name]
-                stop = start + values.shape[axis]
-                place = (slice(None),) * axis + (slice(start, stop),)
                 if values.dtype != head.dtype:
                     raise TypeError(f"{stage.type_name()}: {name} is {head.dtype} in one part and {values.dtype} in another")
-                variable[place] = values
-                start = stop
+                draft.write(name, start, values, axis)
+                start += values.shape[axis]
 
     joined = store.current().write(stage.type_name(), stage.key(), stage.returns, fill, provenance)
     shutil.rmtree(folder(stage), ignore_errors=True)

@@ -51,6 +51,8 @@ class LocalPath(type(Path())):  # type: ignore[misc]
         path = cls(value).expanduser().absolute()
         if not path.exists():
             raise ValueError(f"there is no file or folder {path}")
+        if not path.is_file() and not path.is_dir():
+            raise ValueError(f"{path} is a device, pipe or socket, not a file; save what it gives to a file, and name that")
         return path
 
 
@@ -158,21 +160,29 @@ def _nodes(value: Any) -> Iterator[Node]:
 def walk(*roots: Node) -> list[Node]:
     """Every node below the roots and they themselves, inputs before their users, each object once."""
     seen: dict[int, Node] = {}
-
-    def visit(node: Node) -> None:
-        if id(node) not in seen:
-            for _, child in node.children():
-                visit(child)
-            seen[id(node)] = node
-
     for root in roots:
-        visit(root)
+        path = [(root, root.children())]  # no recursion: a pipeline may be longer than Python's stack is deep
+        while path:
+            node, rest = path[-1]
+            child = next((child for _, child in rest if id(child) not in seen), None)
+            if child is None:
+                seen.setdefault(id(node), node)
+                path.pop()
+            else:
+                path.append((child, child.children()))
     return list(seen.values())
 
 
 def _key(node: Node, memo: dict[int, str]) -> str:
     if id(node) in memo:
         return memo[id(node)]
+    if not memo:  # inputs first, so that the walk below never goes deeper than one node
+        for below in walk(node)[:-1]:
+            _key_of_one(below, memo)
+    return _key_of_one(node, memo)
+
+
+def _key_of_one(node: Node, memo: dict[int, str]) -> str:
     fields = {}
     for name, field in type(node).model_fields.items():
         if NOT_IN_KEY in field.metadata:
@@ -266,27 +276,30 @@ class Stage(Node):
 
     def run(self) -> Result:
         """The result: read if it is there, else computed (inputs first) and written."""
+        return self.obtain()[0]
+
+    def obtain(self) -> tuple[Result, bool]:
+        """The result as `run` gives it, and whether this call computed it."""
         found = self.cached()
         if found is not None:
-            return found
+            return found, False
         here, name, key = store.current(), self.type_name(), self.key()
-        with here.lock(name, key):
-            found = here.load(name, key)  # another process may have made it while this one waited
-            if found is not None:
-                return found
-            for bad in range(len(self.inputs()) + 1):
+        with here.lock(here.file(name, key), name):
+            bad: set[Path] = set()
+            while True:
+                found = here.load(name, key)  # another process may have made it while this one waited
+                if found is not None:
+                    return found, False
                 try:
-                    return self._make(here, key)
-                except DamagedFile as damage:  # an input that went bad: again, from a sound one
-                    if bad == len(self.inputs()):
+                    return self._make(here, key), True
+                except DamagedFile as damage:  # an input or a part that went bad: again, from a sound one
+                    if damage.path in bad:
                         raise
+                    bad.add(damage.path)
                     here.set_aside(damage)
-                except FileNotFoundError:
-                    found = here.load(name, key)  # another host may have joined the parts this one was reading
-                    if found is None:
+                except FileNotFoundError:  # unless another host has joined the parts that this one was reading
+                    if here.load(name, key) is None:
                         raise
-                    return found
-            raise AssertionError("unreachable")
 
     def _make(self, here: store.Store, key: str) -> Result:
         for stage in self.inputs().values():

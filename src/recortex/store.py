@@ -8,131 +8,29 @@ which many cluster file systems do not have.
 
 from __future__ import annotations
 
-import fcntl
 import json
+import logging
 import os
-import secrets
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import h5py
 import numpy as np
 
+from recortex import disk
 from recortex.arrays import Array
-from recortex.errors import DamagedFile
+from recortex.errors import CannotWrite, DamagedFile
+from recortex.interrupts import held_back
+from recortex.result import MARK, SEAL, Result, seal, sum_of
+from recortex.unfinished import Unfinished, hold
 
-if TYPE_CHECKING:
-    import xarray
-
-MARK = "recortex_key"
+AT_ONCE = 2**23  # bytes written between two looks at whether the disk still takes them
 _current: ContextVar[Store | None] = ContextVar("store", default=None)
-
-
-class Result(Mapping[str, np.ndarray]):
-    """A finished stage: a mapping from array name to NumPy array, read from disk when asked for.
-
-    ``result["correlation"]`` reads one array; ``result.dims("correlation")`` names its axes; ``result.dataset()`` opens the
-    file in xarray. The file stays closed between reads, so a result can be sent to another process.
-    """
-
-    def __init__(self, path: Path):
-        self.path = Path(path)
-        with self._open() as file:
-            try:
-                self.attributes = {name: _plain(value) for name, value in file.attrs.items()}
-                self._arrays = json.loads(self.attributes["recortex_arrays"])
-                for name, shape in self._arrays.items():
-                    if list(file[name].shape) != shape:
-                        raise DamagedFile(self.path, f"{name} has shape {file[name].shape} instead of {tuple(shape)}")
-            except (OSError, KeyError, ValueError, RuntimeError, TypeError, AttributeError) as error:
-                raise _damage(self.path, error, "it is no result of recortex") from error
-
-    def __repr__(self) -> str:
-        arrays = ", ".join(f"{name} {tuple(shape)}" for name, shape in self._arrays.items())
-        return f"<Result of {self.attributes.get('recortex_stage')}: {arrays}>"
-
-    @contextmanager
-    def _open(self) -> Iterator[h5py.File]:
-        try:
-            file = h5py.File(self.path, "r", locking=False)
-        except OSError as error:
-            raise _damage(self.path, error, "HDF5 cannot open it") from error
-        with file:
-            yield file
-
-    @property
-    def key(self) -> str:
-        """The key of the stage that made this."""
-        return str(self.attributes[MARK])
-
-    @property
-    def provenance(self) -> dict[str, Any]:
-        """How it was made: configuration, input keys, versions, git state, licences and citations."""
-        return json.loads(self.attributes["recortex_provenance"])
-
-    def __getitem__(self, name: str) -> np.ndarray:
-        return self.read(name)
-
-    def read(self, name: str, rows: slice | np.ndarray = slice(None)) -> np.ndarray:
-        """Read an array, or some rows (first axis) of it.
-
-        Raises
-        ------
-        KeyError
-            There is no such array; the message lists those there are.
-        DamagedFile
-            The bytes on disk are not those that were written.
-        """
-        if name not in self._arrays:
-            raise KeyError(f"{name}; {self.path.name} holds {', '.join(self._arrays)}")
-        with self._open() as file:
-            try:
-                dataset = file[name]
-                place = rows if dataset.ndim else ()
-                values = np.asarray(dataset[place])
-                if values.dtype.kind == "S":
-                    return np.char.decode(values, "utf-8")
-                return values.astype(bool) if dataset.attrs.get("dtype") == "bool" else values
-            except (OSError, RuntimeError, KeyError, ValueError) as error:
-                raise _damage(self.path, error, f"{name} cannot be read") from error
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._arrays)
-
-    def __len__(self) -> int:
-        return len(self._arrays)
-
-    def shape(self, name: str) -> tuple[int, ...]:
-        """The shape of an array, without reading it."""
-        return tuple(self._arrays[name])
-
-    def dims(self, name: str) -> tuple[str, ...]:
-        """The dimension names of an array, first axis first."""
-        with self._open() as file:
-            return tuple(dim[0].name.rsplit("/", 1)[-1] for dim in file[name].dims)
-
-    def dataset(self) -> xarray.Dataset:
-        """The whole file as an xarray dataset, read lazily."""
-        import xarray
-
-        return xarray.open_dataset(self.path, engine="h5netcdf")
-
-
-def _damage(path: Path, error: Exception, reason: str) -> Exception:
-    """An error of reading as damage, unless the system refused: a file that may not be opened now is not bad."""
-    if isinstance(error, DamagedFile):
-        return error
-    if isinstance(error, OSError) and error.errno is not None:
-        return error
-    return DamagedFile(path, reason)
-
-
-def _plain(value: Any) -> Any:
-    return value.decode() if isinstance(value, bytes) else value
 
 
 @dataclass
@@ -141,17 +39,19 @@ class Draft:
 
     file: Any
     promised: Mapping[str, Array]
-    shapes: dict[str, list[int]] = field(default_factory=dict)
+    unfinished: Unfinished
+    arrays: dict[str, Any] = field(default_factory=dict)
+    variables: dict[str, Any] = field(default_factory=dict)
 
-    def create(self, name: str, shape: tuple[int, ...], dtype: np.dtype) -> Any:
+    def create(self, name: str, shape: tuple[int, ...], dtype: np.dtype) -> None:
         """Make room for an array; its dimensions become HDF5 dimension scales."""
         spec = self.promised[name]
         for dim, size in zip(spec.dims, shape, strict=True):
             if dim not in self.file.dimensions:
                 self.file.dimensions[dim] = size
         stored = np.dtype("int8") if dtype.kind == "b" else dtype
-        # a checksum a chunk: flipped bytes are noticed on read
-        variable = self.file.create_variable(name, spec.dims, stored, **({"fletcher32": True} if shape else {}))
+        checked = {"compression": "gzip", "compression_opts": 0} if shape else {}
+        variable = self.file.create_variable(name, spec.dims, stored, **checked)
         if spec.units:
             variable.attrs["units"] = spec.units
         if spec.about:
@@ -160,8 +60,8 @@ class Draft:
             variable.attrs["dtype"] = "bool"  # as xarray writes and reads booleans
         if dtype.kind == "S":
             variable.attrs["_Encoding"] = "utf-8"  # as xarray reads words
-        self.shapes[name] = list(shape)
-        return variable
+        self.arrays[name] = {"dims": spec.dims, "shape": list(shape), "sum": 0}
+        self.variables[name] = variable
 
     def put(self, name: str, values: Any) -> None:
         """Write a whole array."""
@@ -170,8 +70,31 @@ class Draft:
             # of fixed length: words of any length would lie in HDF5's global heap, which has no checksum
             values = np.char.encode(values, "utf-8")
             values = values.astype(f"S{max(values.dtype.itemsize, 1)}")
-        variable = self.create(name, values.shape, values.dtype)
-        variable[...] = values
+        self.create(name, values.shape, values.dtype)
+        if not values.ndim:
+            self.variables[name][...] = values
+            self.arrays[name]["sum"] = sum_of(values)
+            return
+        chunk = self.variables[name].chunks[0]
+        rows = max(1, AT_ONCE // max(1, chunk * values[:1].nbytes)) * chunk
+        for start in range(0, len(values), rows):
+            self.write(name, start, values[start : start + rows])
+
+    def write(self, name: str, start: int, values: np.ndarray, axis: int = 0) -> None:
+        """Write a slice of an array that was made with `create`; slices come in order.
+
+        Raises
+        ------
+        OSError
+            The disk did not take it.
+        KeyboardInterrupt
+            It is to stop.
+        """
+        place = (slice(None),) * axis + (slice(start, start + values.shape[axis]),)
+        self.variables[name][place] = values
+        self.unfinished.check()
+        made = self.arrays[name]
+        made["sum"] = sum_of(values, made["sum"]) if axis == 0 else None  # a sum runs along the order of bytes
 
 
 @dataclass(frozen=True)
@@ -219,59 +142,96 @@ class Store:
         fill: Callable[[Draft], None],
         provenance: Mapping,
     ) -> Result:
-        """As `write`, under a given path: temporary file, flush, fsync, rename, fsync of the folder."""
+        """As `write`, under a given path: temporary file, flush, fsync, rename, fsync of the folder.
+
+        Raises
+        ------
+        CannotWrite
+            The disk is full, read-only, over a quota, or gone.
+        """
         import h5netcdf
 
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
-        try:
-            with h5netcdf.File(unfinished, "w", locking=False) as file:
-                draft = Draft(file, promised)
-                fill(draft)
-                words = {
-                    "recortex_stage": type_name,
-                    "recortex_arrays": json.dumps(draft.shapes),
-                    "recortex_provenance": json.dumps(provenance),
-                    MARK: key,
-                }
-                for name, text in words.items():
-                    file.attrs[name] = np.bytes_(text.encode())
-            with open(unfinished, "rb+") as handle:
-                os.fsync(handle.fileno())
-            unfinished.chmod(0o444)
-            os.replace(unfinished, path)
-        finally:
-            unfinished.unlink(missing_ok=True)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        with disk.refusals(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with Unfinished(path) as unfinished:
+                try:
+                    with (
+                        held_back(unfinished.stop),
+                        h5py.File(unfinished, "w", libver=("v110", "v110"), track_order=True) as plain,
+                        h5netcdf.File(plain, "w") as file,
+                    ):
+                        draft = Draft(file, promised, unfinished)
+                        fill(draft)
+                        words = {
+                            "recortex_stage": type_name,
+                            "recortex_arrays": json.dumps(draft.arrays),
+                            "recortex_provenance": json.dumps(provenance),
+                            MARK: key,
+                        }
+                        for name, text in (words | {SEAL: seal(words)}).items():
+                            file.attrs[name] = np.bytes_(text.encode())
+                except Exception:
+                    unfinished.check()  # what the disk said comes before what HDF5 made of it
+                    raise
+                unfinished.finish(mode=0o444)
         return Result(path)
 
     def set_aside(self, damage: DamagedFile) -> None:
-        """Move a damaged file out of the way, next to where it was, and say so."""
-        import logging
+        """Move a damaged file out of the way, next to where it was, and say so.
 
+        Raises
+        ------
+        CannotWrite
+            It may not be moved.
+        """
         aside = damage.path.with_suffix(".damaged")
-        if damage.path.exists():
-            os.replace(damage.path, aside)
+        try:
+            with disk.refusals(damage.path):
+                if aside.is_dir() and not aside.is_symlink():
+                    shutil.rmtree(aside)
+                os.replace(damage.path, aside)
+        except FileNotFoundError:
+            return  # another process has done it
+        except CannotWrite as error:
+            raise CannotWrite(f"{damage.path} is damaged ({damage.reason}) and cannot be moved away: {error}") from error
         logging.getLogger("recortex").warning(
             "%s was damaged (%s): kept as %s, computed again", damage.path.name, damage.reason, aside.name
         )
 
     @contextmanager
-    def lock(self, type_name: str, key: str) -> Iterator[None]:
-        """Let one process of this host at a time make a result; where locks do not work, let all."""
-        path = self.file(type_name, key).with_suffix(".lock")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(path, "a") as handle:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX)
-            except OSError:  # a file system without locks: the work may be done twice, the file stays right
-                pass
-            yield
-        # not removed here: another process may wait on this very file; `recortex cache prune` sweeps it
+    def lock(self, path: Path, what: str) -> Iterator[None]:
+        """Let one process of this host at a time make a file; where locks do not work, let all.
+
+        Parameters
+        ----------
+        path : Path
+            The file; its lock stands beside it.
+        what : str
+            What is made, for those who wait.
+
+        Raises
+        ------
+        CannotWrite
+            The lock cannot be made, nor could the file.
+        """
+        path = path.with_suffix(".lock")
+        while True:
+            with disk.refusals(path):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                handle = open(path, "a")  # noqa: SIM115
+            with handle:
+                if hold(handle.fileno()) is False:
+                    logging.getLogger("recortex").warning("another process is making %s: waiting for it", what)
+                    hold(handle.fileno(), wait=True)
+                try:
+                    swept = path.stat().st_ino != os.fstat(handle.fileno()).st_ino
+                except FileNotFoundError:
+                    swept = True
+                if (
+                    not swept
+                ):  # else `recortex cache prune` took it away before it was held: again, with the one that is there now
+                    yield
+                    return
 
 
 def current() -> Store:

@@ -147,3 +147,17 @@ class Tiled(Whole):
         if self.breaks == "short" and rows.start == 3:
             out = {name: values[..., :-1] for name, values in out.items()}
         return out | {"base": full["base"] + (rows.start if self.breaks == "base" else 0)}
+
+
+class Roomy(Stage):
+    """Zeros, whose size is known beforehand."""
+
+    count: int = 10
+
+    returns: ClassVar[dict[str, Array]] = {"zero": Array("item")}
+
+    def expect(self) -> dict[str, int]:
+        return {"item": self.count}
+
+    def compute(self) -> dict[str, Any]:
+        return {"zero": np.zeros(self.count, dtype=np.float32)}

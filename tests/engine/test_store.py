@@ -515,16 +515,21 @@ def test_a_process_killed_at_any_time_leaves_a_whole_result_or_none() -> None:
             os.remove(result.path)
 
 
-def test_prune_removes_what_a_killed_process_left_once_it_is_old(capsys: pytest.CaptureFixture) -> None:
-    killed("syncing")
+def test_prune_removes_what_a_killed_process_left_and_nothing_of_a_living_one(capsys: pytest.CaptureFixture) -> None:
     here = store.current()
-    (left,) = (here.root / "results").rglob("*.tmp")
+    killed("after x")
+    with start(VICTIM, "syncing") as living:
+        try:
+            living.stdout.readline()
+            assert living.stdout.readline().strip() == "here"
+            assert len(list((here.root / "results").rglob("*.tmp"))) == 2
+            prune_cache(here)
+            assert len(list((here.root / "results").rglob("*.tmp"))) == 1
+            assert len(list((here.root / "results").rglob("*.lock"))) == 1  # of the same result: the living one holds it
+        finally:
+            living.kill()
     prune_cache(here)
-    assert left.exists()  # its writer may be at work on another host
-    os.utime(left, (time.time() - 2 * 24 * 3600,) * 2)
-    prune_cache(here)
-    assert not left.exists()
-    assert list((here.root / "results").rglob("*.lock")) == []
+    assert [path for path in (here.root / "results").rglob("*") if path.is_file()] == []
 
 
 def test_prune_keeps_results_and_parts_of_unfinished_ones_and_removes_the_rest(capsys: pytest.CaptureFixture) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
+import os
 import shutil
 import time
 from pathlib import Path
@@ -10,16 +10,15 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from recortex import disk
 from recortex.report.page import human_bytes
 from recortex.store import Store
-
-STALE_S = 24 * 3600  # an unfinished file this old belongs to no living process
+from recortex.unfinished import hold, is_abandoned
 
 
 def _size(path: Path) -> int:
-    if path.is_dir():
-        return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-    return path.stat().st_size
+    files = path.rglob("*") if path.is_dir() and not path.is_symlink() else [path]
+    return sum(file.lstat().st_size for file in files if not file.is_dir())
 
 
 def list_cache(here: Store) -> None:
@@ -38,39 +37,65 @@ def list_cache(here: Store) -> None:
         table.add_row(folder.name, str(len(files)), human_bytes(size), last)
     console = Console()
     console.print(table)
+    if unfinished := _unfinished(here):
+        size = sum(map(_size, unfinished))
+        console.print(
+            f"{len(unfinished)} unfinished, {human_bytes(size)}: a run goes on with them; `cache prune --unfinished` removes them",
+            highlight=False,
+            soft_wrap=True,
+        )
+        total += size
     console.print(f"{human_bytes(total)} in {here.root}", highlight=False, soft_wrap=True)
 
 
-def prune_cache(here: Store) -> None:
-    """Remove what no result needs."""
+def prune_cache(here: Store, unfinished: bool = False) -> None:
+    """Remove what no result needs; with `unfinished`, also the parts of results that no process is making."""
     removed, freed = 0, 0
-    results = here.root / "results"
-    for path in sorted({*results.glob("*/*"), *results.glob("*/*.parts/.*.tmp")}, reverse=True):  # a folder after what is in it
-        if _is_waste(path):
-            freed += _size(path)
-            removed += 1
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    given_up = {path for path in _unfinished(here) if _is_idle(path.with_suffix(".lock"))} if unfinished else set()
+    with disk.refusals(here.root):
+        for path in _below(here.root / "results", here.root / "digests"):
+            try:
+                if path in given_up or _is_waste(path):
+                    freed += _size(path)
+                    _remove(path)
+                    removed += 1
+            except FileNotFoundError:  # a process that runs has taken it away itself
+                continue
     Console().print(f"removed {removed} files and folders, {human_bytes(freed)}", highlight=False)
 
 
+def _below(*folders: Path) -> list[Path]:
+    """Everything in these folders, a folder after what is in it."""
+    return [
+        Path(at) / name for folder in folders for at, below, files in os.walk(folder, topdown=False) for name in (*files, *below)
+    ]
+
+
+def _remove(path: Path) -> None:
+    shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+
+
+def _unfinished(here: Store) -> list[Path]:
+    """The folders of parts whose result is not there yet."""
+    return [path for path in (here.root / "results").glob("*/*.parts") if not path.with_suffix(".h5").exists()]
+
+
 def _is_waste(path: Path) -> bool:
-    old = time.time() - path.stat().st_mtime > STALE_S
     if path.suffix == ".damaged":
         return True
     if path.suffix == ".tmp":
-        return old
+        return is_abandoned(path)
     if path.suffix == ".parts":
         return path.with_suffix(".h5").exists()  # joined already; parts of an unfinished result are kept to resume from
     return path.suffix == ".lock" and _is_idle(path)
 
 
 def _is_idle(lock: Path) -> bool:
-    with open(lock, "a") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return False
-    return True
+    try:
+        with open(lock, "rb") as handle:
+            return hold(handle.fileno()) is True
+    except FileNotFoundError:
+        return True
 
 
 def clear_cache(here: Store) -> None:
@@ -79,6 +104,7 @@ def clear_cache(here: Store) -> None:
     for name in ("results", "digests"):
         folder = here.root / name
         if folder.is_dir():
-            size += _size(folder)
-            shutil.rmtree(folder)
+            with disk.refusals(folder):
+                size += _size(folder)
+                shutil.rmtree(folder)
     Console().print(f"removed {human_bytes(size)} from {here.root}", highlight=False, soft_wrap=True)

@@ -147,6 +147,8 @@ def plan_table(name: str, plan: Plan) -> None:
         if item.reason:
             console.print(f"[red]missing[/]  {item.name}: {_plain(item.reason)}", highlight=False, soft_wrap=True)
     console.print(plan.summary(), highlight=False, soft_wrap=True)
+    if shortage := plan.shortage():
+        console.print(f"[red]no room[/]  {_plain(shortage)}", highlight=False, soft_wrap=True)
     for source in plan.sources:
         console.print(f"data     {source.name}; licence: {source.licence}", highlight=False, soft_wrap=True)
         for caveat in source.caveats:

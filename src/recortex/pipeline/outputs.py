@@ -7,12 +7,13 @@ import io
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from recortex import keys
+from recortex import disk, keys
 from recortex.audit.base import Finding
 from recortex.audit.fits import audited, audits_around, found, in_words
 from recortex.data.base import Responses
@@ -47,10 +48,18 @@ def lay_out(folder: Path, entries: Mapping[str, Entries], branches: Branches, fa
     ------
     InvalidInput
         A file of somebody's stands where a link should.
+    CannotWrite
+        The disk is full, read-only, or gone.
     """
+    texts = {branch: dump(entries[branch], nodes) for branch, nodes in branches.items()}
+    with disk.refusals(folder, disk.OUTPUTS):
+        folder.mkdir(parents=True, exist_ok=True)
+        return _lay_out(folder, texts, branches, failed)
+
+
+def _lay_out(folder: Path, texts: Mapping[str, str], branches: Branches, failed: Sequence[tuple[str, str]]) -> Path:
     from recortex.report.page import write_report
 
-    texts = {branch: dump(entries[branch], nodes) for branch, nodes in branches.items()}
     for place in (folder, *(path for path in folder.glob("*") if path.is_dir())):
         if (place.name if place != folder else "") not in branches:
             _clean(place)
@@ -143,10 +152,10 @@ def _clean(place: Path) -> None:
     """Take away what a run of other branches wrote into a folder: its links and its pipeline."""
     links = [path for path in place.glob("*.h5") if path.is_symlink()]
     for path in links:
-        path.unlink()
+        path.unlink(missing_ok=True)
     if links:
         (place / "pipeline.yaml").unlink(missing_ok=True)
-        if not any(place.iterdir()):
+        with suppress(OSError):  # not empty: what is a person's own stays
             place.rmdir()
 
 
@@ -158,15 +167,17 @@ def _link(place: Path, nodes: Mapping[str, Any]) -> None:
             wanted[f"{name}.h5"] = result.path
     for old in place.glob("*.h5"):
         if old.is_symlink() and old.name not in wanted:
-            old.unlink()
+            old.unlink(missing_ok=True)
     for name, target in wanted.items():
         link = place / name
         if link.is_symlink() and os.readlink(link) == str(target):
             continue
         if link.exists() and not link.is_symlink():
             raise InvalidInput(f"{link} is not a link of recortex's; move it, or write to another folder with --outputs")
-        link.unlink(missing_ok=True)
-        link.symlink_to(target)
+        fresh = link.with_name(f".{link.name}.{os.getpid()}.tmp")  # replaced in one step: another run may lay out the same folder
+        fresh.unlink(missing_ok=True)
+        fresh.symlink_to(target)
+        os.replace(fresh, link)
 
 
 def _state(branches: Branches, texts: Mapping[str, str], failed: Sequence[tuple[str, str]]) -> str:
@@ -188,11 +199,8 @@ def _head(report: Path) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    if path.is_file() and path.read_text(encoding="utf-8") == text:
-        return
-    unfinished = path.with_name(f".{path.name}.tmp")
-    unfinished.write_text(text, encoding="utf-8")
-    os.replace(unfinished, path)
+    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+        disk.write_whole(path, text, lasting=False)
 
 
 def _csv(rows: list[dict[str, Any]]) -> str:

@@ -6,8 +6,9 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
+from pathlib import Path
 
-from recortex import parts, store
+from recortex import disk, parts, store
 from recortex.errors import RecortexError
 from recortex.pipeline.run import Branches, Task, tasks
 from recortex.stage import Source, Stage
@@ -42,24 +43,53 @@ class Item:
 
 @dataclass(frozen=True)
 class Plan:
-    """A whole plan: its stages, the sources they descend from, and the bytes free where results go."""
+    """A whole plan: its stages, the sources they descend from, and the bytes free where results go.
+
+    Parameters
+    ----------
+    items : sequence of Item
+    sources : sequence of Source
+    root : Path
+        The cache.
+    free : int
+        Bytes that its disk has left.
+    """
 
     items: Sequence[Item]
     sources: Sequence[Source]
+    root: Path
     free: int
 
+    @property
+    def needed(self) -> int:
+        """Bytes that a run will have on the disk at its fullest, as far as they are known beforehand.
+
+        Parts are removed when their stage is joined, so only the largest of them counts twice.
+        """
+        todo = [item for item in self.items if item.state != "cached"]
+        return sum(item.disk for item in todo) + max((item.space - item.disk for item in todo), default=0)
+
     def summary(self) -> str:
-        """One line on what is to do and whether there is room."""
+        """One line on what is to do, and how much room it takes."""
         from recortex.report.page import human_bytes
 
         count = {state: sum(item.state == state for item in self.items) for state in ("cached", "to do", "missing")}
-        needed = sum(item.space for item in self.items if item.state != "cached")
         unknown = sum(item.state != "cached" and not item.disk for item in self.items)
         text = f"{count['cached']} cached, {count['to do']} to do, {count['missing']} missing; "
-        text += f"needs {human_bytes(needed)}" if needed or not unknown else "needs an unknown amount"
-        text += f" (and {unknown} stages whose size is known only once their inputs are there)" if unknown and needed else ""
-        text += f", {human_bytes(self.free)} free"
-        return text + ("" if needed < self.free else ": NOT ENOUGH")
+        text += f"needs {human_bytes(self.needed)}" if self.needed or not unknown else "needs an unknown amount"
+        text += f" (and {unknown} stages whose size is known only once their inputs are there)" if unknown and self.needed else ""
+        return f"{text}, {human_bytes(self.free)} free"
+
+    def shortage(self) -> str:
+        """What to do where there is not enough room; empty where there is."""
+        from recortex.report.page import human_bytes
+
+        if self.needed < self.free:
+            return ""
+        return (
+            f"{self.root} has {human_bytes(self.free)} free and the results will take {human_bytes(self.needed)}: make room "
+            f"(`recortex cache prune`) or name another place with {disk.CACHE}"
+        )
 
 
 def make_plan(branches: Branches) -> Plan:
@@ -76,8 +106,7 @@ def make_plan(branches: Branches) -> Plan:
         items.append(_item(task, sizes))
         sources.update(dict.fromkeys(task.stage.sources()))
     root = store.current().root
-    existing = next(folder for folder in (root, *root.parents) if folder.exists())
-    return Plan(items, list(sources), shutil.disk_usage(existing).free)
+    return Plan(items, list(sources), root, shutil.disk_usage(disk.existing(root)).free)
 
 
 def _item(task: Task, sizes: dict[str, int]) -> Item:

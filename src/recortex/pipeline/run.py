@@ -190,10 +190,9 @@ def _make(stage: Stage, root: Path) -> tuple[str, float, int]:
     """Run one stage whose inputs have run; the function that a worker receives."""
     with store.use(store.Store(root)):
         start = time.perf_counter()
-        found = stage.cached()
-        result = found if found is not None else stage.run()
+        result, made = stage.obtain()
         seconds = time.perf_counter() - start
-        return "ok" if found is None else "cached", seconds, result.path.stat().st_size
+        return "ok" if made else "cached", seconds, result.path.stat().st_size
 
 
 def _on_dask(todo: dict[str, Task], watcher: Watcher, site: Site) -> Iterator[Outcome]:
@@ -240,6 +239,8 @@ def on_worker(stage: Stage, name: str, root: Path, needs: Sequence[Any]) -> tupl
                     _parts_on_workers(stage, root)
                 except DamagedFile as damage:  # an input; made again below, and the stage from it
                     store.current().set_aside(damage)
+                except FileNotFoundError:  # joined meanwhile by another run; if not, raised again below
+                    pass
             return _make(stage, root)
     except Exception as error:
         return Failure(name, "failed", _message(error))
@@ -263,8 +264,13 @@ def _part(stage: Stage, tile: range, dim: str, root: Path) -> str:
 
 
 def _told(task: Task, future: Any) -> Outcome:
-    if future.exception() is not None:  # not the stage's own error: those come as values
-        return Outcome(task, "failed", message=f"its worker died: {future.exception()}", error=future.exception())
+    error = future.exception()
+    if error is not None:  # not the stage's own: those come as values
+        said = (
+            "every worker that ran it died, most often for lack of memory; use fewer workers or jobs with more, then run again: what "
+            f"is finished is kept ({type(error).__name__})"
+        )
+        return Outcome(task, "failed", message=said, error=error)
     made = future.result()
     if isinstance(made, Failure):
         return Outcome(task, made.status, message=made.message)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from recortex import disk
 from recortex.audit.base import Finding
 from recortex.audit.fits import audited
 from recortex.provenance import git_state, versions
@@ -81,9 +81,7 @@ def write_report(
         failed=failed,
         versions=_versions(),
     )
-    unfinished = path.with_name(f".{path.name}.tmp")
-    unfinished.write_text(text, encoding="utf-8")
-    os.replace(unfinished, path)
+    disk.write_whole(path, text, lasting=False)
 
 
 def _results(branches: Mapping[str, Mapping[str, Node]]) -> tuple[list[tuple[str, Stage, Result]], list[str]]:
