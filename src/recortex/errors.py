@@ -68,6 +68,20 @@ class DamagedFile(RecortexError, OSError):
         return f"{self.path} is damaged ({self.reason}); delete it and run again to recompute it"
 
 
+def in_one_line(error: BaseException) -> str:
+    """What a person reads of an error: ours as they are; others with what they most likely mean.
+
+    >>> in_one_line(MemoryError("Unable to allocate 9 GiB"))
+    'more memory is needed than there is (Unable to allocate 9 GiB); use fewer workers or units, or a machine with more'
+    """
+    said = (str(error).strip() or "no message").split("\n")[0]
+    if isinstance(error, RecortexError):
+        return " ".join(str(error).split("\n"))
+    if isinstance(error, MemoryError):
+        return f"more memory is needed than there is ({said}); use fewer workers or units, or a machine with more"
+    return f"{type(error).__name__}: {said} (a mistake in recortex: run again with --debug to see where, and report it)"
+
+
 def did_you_mean(name: object, choices: Iterable[str]) -> str:
     """The tail of a message about an unknown name: the nearest right one, or all of them when they are few.
 

@@ -1,11 +1,13 @@
-"""Ctrl-C while C code calls back into Python: it must not become an exception there."""
+"""Ctrl-C where it must not become an exception: in C code that calls back into Python, and in worker processes."""
 
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from typing import Any
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -40,3 +42,21 @@ def held_back(told: Callable[[KeyboardInterrupt], None]) -> Iterator[None]:
             signal.signal(number, handler)
         if came:
             ours[signal.Signals(came[0])](came[0], None)
+
+
+@contextmanager
+def unheard_by_children() -> Iterator[None]:
+    """Let processes that are started inside a with block, and those that its threads start later, never hear of Ctrl-C.
+
+    A terminal sends it to all of them, and each would print where it was; this process hears of it and they end with it.
+    """
+    # Python's tracker of semaphores is one of them. It comes first, as starting it unblocks the signal, and it need not complain
+    # when this process ends in the midst.
+    sys.warnoptions.append("ignore:resource_tracker:UserWarning")
+    resource_tracker.ensure_running()
+    sys.warnoptions.pop()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # children and threads inherit what is blocked
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

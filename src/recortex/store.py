@@ -13,7 +13,7 @@ import logging
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -218,20 +218,25 @@ class Store:
         while True:
             with disk.refusals(path):
                 path.parent.mkdir(parents=True, exist_ok=True)
-                handle = open(path, "a")  # noqa: SIM115
-            with handle:
-                if hold(handle.fileno()) is False:
+                file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            try:
+                if hold(file) is False:
                     logging.getLogger("recortex").warning("another process is making %s: waiting for it", what)
-                    hold(handle.fileno(), wait=True)
-                try:
-                    swept = path.stat().st_ino != os.fstat(handle.fileno()).st_ino
-                except FileNotFoundError:
-                    swept = True
-                if (
-                    not swept
-                ):  # else `recortex cache prune` took it away before it was held: again, with the one that is there now
+                    hold(file, wait=True)
+                if _is_there(path, file):  # else `recortex cache prune` took it away before it was held: again, with a new one
                     yield
                     return
+            finally:
+                with suppress(OSError):  # nothing was written to it
+                    os.close(file)
+
+
+def _is_there(path: Path, file: int) -> bool:
+    """Whether an open file still has its name."""
+    try:
+        return path.stat().st_ino == os.fstat(file).st_ino
+    except FileNotFoundError:
+        return False
 
 
 def current() -> Store:

@@ -199,6 +199,29 @@ def test_outputs_that_cannot_be_written_are_told_with_their_own_way_on(
         lay_out(tmp_path / "outputs" / "p", {"": {}}, {"": {"numbers": numbers}})
 
 
+def test_what_a_killed_run_left_in_its_outputs_goes_with_the_next(tmp_path: Path) -> None:
+    numbers = Numbers()
+    numbers.run()
+    folder = tmp_path / "outputs" / "p"
+    folder.mkdir(parents=True)
+    old, link, new = (folder / name for name in (".report.html.node-1.7-ab.tmp", ".numbers.h5.77.tmp", ".numbers.h5.78.tmp"))
+    old.write_text("half a report")
+    os.utime(old, (0, 0))
+    for path in (link, new):
+        path.symlink_to(numbers.run().path)
+    os.utime(link, (0, 0), follow_symlinks=False)
+    lay_out(folder, {"": {}}, {"": {"numbers": numbers}})
+    assert sorted(path.name for path in folder.glob(".*")) == [new.name]  # of a run that may be at it just now
+
+
+def test_a_lock_whose_close_is_refused_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "close", failing(os.close, errno.EDQUOT, 0, only=""))
+        with store.current().lock(store.current().root / "a.h5", "a"):
+            pass
+    assert Numbers().run()["value"].shape == (6,)
+
+
 def test_a_file_is_replaced_whole_or_stays_as_it_was(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     file = tmp_path / "table.csv"
     disk.write_whole(file, "old")

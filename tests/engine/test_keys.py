@@ -24,7 +24,7 @@ from recortex.data.picture_folder import PictureFolder
 from recortex.features.torchvision_net import TorchvisionNet
 from recortex.splits.base import Split
 from recortex.splits.k_fold import KFold
-from recortex.stage import NOT_IN_KEY, LocalPath, Node, Stage
+from recortex.stage import NOT_IN_KEY, LocalPath, Node, Stage, walk
 
 same_fixture = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=25)
 
@@ -426,6 +426,34 @@ def test_a_key_needs_no_writable_cache(tmp_path: Path, monkeypatch: pytest.Monke
 def test_a_missing_file_is_refused_before_any_key(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="there is no file or folder"):
         One(path=tmp_path / "nothing.npy")
+
+
+@pytest.mark.parametrize("place", ["/dev/zero", "pipe"])
+def test_a_device_or_pipe_is_refused_before_anyone_reads_it_for_ever(place: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ValueError, match="is a device, pipe or socket, not a file"):
+        One(path=tmp_path / place)
+
+
+class Link(Node):
+    before: Node | None = None
+    number: int = 0
+
+
+def test_a_tree_deeper_than_the_stack_has_a_key_and_a_walk() -> None:
+    chain, other = Link(), Link(number=1)
+    for _ in range(3000):
+        chain, other = Link(before=chain), Link(before=other)
+    assert len(walk(chain)) == 3001
+    assert walk(chain)[0].number == 0
+    assert chain.key() != other.key()
+
+
+def test_a_walk_gives_inputs_first_and_each_object_once() -> None:
+    shared = Link()
+    left, right = Link(before=shared, number=1), Link(before=shared, number=2)
+    assert walk(left, right) == [shared, left, right]
+    assert [id(node) for node in walk(right, left, right)] == [id(shared), id(right), id(left)]
 
 
 def test_nodes_are_frozen_and_refuse_unknown_fields() -> None:

@@ -362,7 +362,9 @@ def test_a_failure_stops_its_users_and_nothing_else(tmp_path: Path) -> None:
     }
     assert outcomes["bad"].message == "row 3 has no stimulus"
     assert outcomes["user"].message == "needs bad, which failed"
-    assert outcomes["worse"].message == "ZeroDivisionError: one (--debug shows where)"
+    assert outcomes["worse"].message == (
+        "ZeroDivisionError: one (a mistake in recortex: run again with --debug to see where, and report it)"
+    )
     assert isinstance(outcomes["worse"].error, ZeroDivisionError)
 
 

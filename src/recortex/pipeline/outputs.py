@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -23,8 +24,10 @@ from recortex.pipeline.entries import Entries, dump
 from recortex.pipeline.run import Branches
 from recortex.scores.base import COLUMNS, UNIQUE, Scores
 from recortex.stage import Stage, walk
+from recortex.unfinished import is_abandoned
 
 _DIFFERS = {"candidates": 0}
+LINK_S = 60  # making a link and giving it its name takes no time
 
 
 def lay_out(folder: Path, entries: Mapping[str, Entries], branches: Branches, failed: Sequence[tuple[str, str]] = ()) -> Path:
@@ -66,6 +69,7 @@ def _lay_out(folder: Path, texts: Mapping[str, str], branches: Branches, failed:
     for branch, nodes in branches.items():
         place = folder / branch if branch else folder
         place.mkdir(parents=True, exist_ok=True)
+        _sweep(place)
         _write(place / "pipeline.yaml", texts[branch])
         _link(place, nodes)
     report, table = folder / "report.html", folder / "scores.csv"
@@ -176,8 +180,19 @@ def _link(place: Path, nodes: Mapping[str, Any]) -> None:
             raise InvalidInput(f"{link} is not a link of recortex's; move it, or write to another folder with --outputs")
         fresh = link.with_name(f".{link.name}.{os.getpid()}.tmp")  # replaced in one step: another run may lay out the same folder
         fresh.unlink(missing_ok=True)
-        fresh.symlink_to(target)
-        os.replace(fresh, link)
+        try:
+            fresh.symlink_to(target)
+            os.replace(fresh, link)
+        finally:
+            fresh.unlink(missing_ok=True)
+
+
+def _sweep(place: Path) -> None:
+    """Take away what a run that was killed left unfinished in a folder."""
+    for path in place.glob(".*.tmp"):
+        dead = time.time() - path.lstat().st_mtime > LINK_S if path.is_symlink() else is_abandoned(path)
+        if dead:
+            path.unlink(missing_ok=True)
 
 
 def _state(branches: Branches, texts: Mapping[str, str], failed: Sequence[tuple[str, str]]) -> str:

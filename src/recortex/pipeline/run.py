@@ -11,7 +11,7 @@ from typing import Any
 
 from recortex import keys, parts, store
 from recortex.audit.fits import DataAudit, FitAudit, audits_around
-from recortex.errors import DamagedFile, RecortexError
+from recortex.errors import DamagedFile, in_one_line
 from recortex.fits.base import Fit
 from recortex.pipeline.sites import Site
 from recortex.progress import listen
@@ -170,20 +170,12 @@ def _here(todo: dict[str, Task], watcher: Watcher) -> Iterator[Outcome]:
                 outcome = Outcome(task, *_make(task.stage, store.current().root))
             except Exception as error:
                 failed[task.key] = task.name
-                outcome = Outcome(task, "failed", message=_message(error), error=error)
+                outcome = Outcome(task, "failed", message=in_one_line(error), error=error)
         yield outcome
 
 
 def _blocked(task: Task, todo: dict[str, Task], failed: dict[str, str]) -> str:
     return next((failed[key] for key in todo if key in task.needs and key in failed), "")
-
-
-def _message(error: BaseException) -> str:
-    """An error in one line; one that is not ours is a mistake in recortex, so its kind is said too."""
-    if isinstance(error, RecortexError):
-        return str(error)
-    said = (str(error).strip() or "no message").split("\n")[0]
-    return f"{type(error).__name__}: {said} (--debug shows where)"
 
 
 def _make(stage: Stage, root: Path) -> tuple[str, float, int]:
@@ -243,7 +235,7 @@ def on_worker(stage: Stage, name: str, root: Path, needs: Sequence[Any]) -> tupl
                     pass
             return _make(stage, root)
     except Exception as error:
-        return Failure(name, "failed", _message(error))
+        return Failure(name, "failed", in_one_line(error))
 
 
 def _parts_on_workers(stage: Stage, root: Path) -> None:
