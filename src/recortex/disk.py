@@ -15,7 +15,11 @@ CACHE = "--cache FOLDER or RECORTEX_CACHE"
 OUTPUTS = "--outputs FOLDER"
 DATA = "RECORTEX_DATA"
 
-_SILENT = (errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN, errno.EHOSTDOWN, errno.ENODEV, errno.ENXIO, errno.EREMOTEIO)
+# not every system knows every one
+_SILENT = {
+    getattr(errno, name, None)
+    for name in ("EIO", "ESTALE", "ETIMEDOUT", "ENOTCONN", "EHOSTDOWN", "EHOSTUNREACH", "ENODEV", "ENXIO", "EREMOTEIO", "EBUSY")
+}
 
 
 @contextmanager
@@ -78,7 +82,7 @@ def _said(error: OSError, path: Path, elsewhere: str) -> str:
             return f"its name is too long for this disk; name a shorter place with {elsewhere}"
         case errno.ENOTDIR | errno.EEXIST | errno.EISDIR | errno.ENOTEMPTY:
             return f"something else stands there ({os.strerror(error.errno)}); move it, or name another place with {elsewhere}"
-        case code if code in _SILENT:
+        case code if code is not None and code in _SILENT:
             return f"its disk does not answer ({os.strerror(code)}); run again once it does: what is finished is kept"
     return f"{error.strerror or error}; name another place with {elsewhere}, {again}"
 

@@ -49,10 +49,16 @@ main()
 """
 
 
-def start(how: str, folder: Path) -> subprocess.Popen:
+def start(how: str, folder: Path, ignoring: bool = False) -> subprocess.Popen:
     (folder / "p.yaml").write_text("busy: {type: Busy}\n")
     words = [sys.executable, "-c", RUN, how, "run", "p.yaml"]
-    process = subprocess.Popen(words, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    before = signal.getsignal(signal.SIGINT)
+    if ignoring:  # children inherit it
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        process = subprocess.Popen(words, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert process.stdout is not None
     assert process.stdout.readline() == "here\n"
     if how == "writing":
@@ -89,6 +95,16 @@ def test_a_second_signal_ends_it_without_the_grace_of_the_first(tmp_path: Path) 
         process.communicate(timeout=30)
     assert process.returncode == 130
     assert time.monotonic() - sent < 0.8
+
+
+def test_a_run_that_was_started_to_ignore_ctrl_c_ignores_it(tmp_path: Path) -> None:
+    with start("python", tmp_path, ignoring=True) as process:
+        process.send_signal(signal.SIGINT)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(1.5)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=30)
+    assert process.returncode == 143
 
 
 def test_a_signal_waits_for_the_end_of_a_block_and_is_told_of_at_once() -> None:

@@ -44,9 +44,14 @@ def stoppable() -> Iterator[None]:
     def stop(number: int, frame: Any) -> NoReturn:
         raise Stopped(number)
 
+    # what was told to be ignored stays so: by nohup, or by a script that runs this in the background
+    heard = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     ours, theirs = socket.socketpair()
     theirs.setblocking(False)
-    before = {number: signal.signal(number, stop) for number in SIGNALS}
+    before = {number: signal.signal(number, stop) for number in heard}
     wakeup = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
     threading.Thread(target=_watch, args=(ours,), daemon=True).start()
     try:
