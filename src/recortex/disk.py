@@ -48,12 +48,29 @@ def refusals(path: Path, elsewhere: str = CACHE) -> Iterator[None]:
         raise CannotWrite(f"{path} cannot be written: {_said(error, path, elsewhere)}") from error
 
 
+def make_folder(folder: Path, elsewhere: str = CACHE) -> None:
+    """Make a folder and those above it.
+
+    Raises
+    ------
+    CannotWrite
+        It cannot be made.
+    """
+    with refusals(folder, elsewhere):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except FileNotFoundError as error:  # in a place like /proc
+            raise CannotWrite(f"{folder} cannot be made; name another place with {elsewhere}") from error
+
+
 def unreadable(path: Path, error: OSError) -> CannotRead:
     """The same for a result that the system does not let us read."""
     if error.errno in (errno.EACCES, errno.EPERM):
         said = "you have no permission; ask whose cache it is, or use one of your own with --cache FOLDER or RECORTEX_CACHE"
     elif error.errno in (errno.EMFILE, errno.ENFILE):
         said = f"{os.strerror(error.errno)}; allow more with ulimit -n, or use fewer workers, then run again"
+    elif error.errno == errno.ENOTDIR:
+        said = f"a file stands where a folder of the cache should be; name another place with {CACHE}"
     else:
         said = f"{os.strerror(error.errno or errno.EIO)}; run again once its disk answers"
     return CannotRead(f"{path} cannot be read: {said}")
@@ -73,15 +90,17 @@ def _said(error: OSError, path: Path, elsewhere: str) -> str:
                 f"files may not grow so large here (ulimit -f, or the file system); name another place with {elsewhere}, {again}"
             )
         case errno.EROFS:
-            return f"this disk is read-only; name another place with {elsewhere}"
+            return f"this disk is read-only; name another place with {elsewhere}, {again}"
         case errno.EACCES | errno.EPERM:
-            return f"you have no permission; name another place with {elsewhere}"
+            return f"you have no permission; name another place with {elsewhere}, {again}"
         case errno.EMFILE | errno.ENFILE:
             return f"too many open files; allow more with ulimit -n, or use fewer workers, {again}"
         case errno.ENAMETOOLONG:
             return f"its name is too long for this disk; name a shorter place with {elsewhere}"
-        case errno.ENOTDIR | errno.EEXIST | errno.EISDIR | errno.ENOTEMPTY:
-            return f"something else stands there ({os.strerror(error.errno)}); move it, or name another place with {elsewhere}"
+        case errno.ENOTDIR | errno.EEXIST:
+            return f"a file stands where a folder should be; move it, or name another place with {elsewhere}"
+        case errno.EISDIR | errno.ENOTEMPTY:
+            return f"a folder stands there; move it, or name another place with {elsewhere}"
         case code if code is not None and code in _SILENT:
             return f"its disk does not answer ({os.strerror(code)}); run again once it does: what is finished is kept"
     return f"{error.strerror or error}; name another place with {elsewhere}, {again}"

@@ -48,6 +48,10 @@ class CannotWrite(RecortexError, OSError):
         return str(self.args[0]) if self.args else ""
 
 
+class WorkersFailed(RecortexError):
+    """Processes that were to do the work and did not start."""
+
+
 class DamagedFile(RecortexError, OSError):
     """A result file that cannot be read back as it was written.
 
@@ -63,18 +67,21 @@ class DamagedFile(RecortexError, OSError):
         super().__init__(path, reason)
         self.path = Path(path)
         self.reason = reason
+        self.seen: tuple[int, int, int] | None = None  # which file it was, where another may have taken its name since
 
     def __str__(self) -> str:
         return f"{self.path} is damaged ({self.reason}); delete it and run again to recompute it"
 
 
-def in_one_line(error: BaseException) -> str:
+def in_one_line(error: BaseException, bare: bool = False) -> str:
     """What a person reads of an error: ours as they are; others with what they most likely mean.
 
     >>> in_one_line(MemoryError("Unable to allocate 9 GiB"))
     'more memory is needed than there is (Unable to allocate 9 GiB); use fewer workers or units, or a machine with more'
     """
     said = (str(error).strip() or "no message").split("\n")[0]
+    if bare:
+        return said
     if isinstance(error, RecortexError):
         return " ".join(str(error).split("\n"))
     if isinstance(error, MemoryError):
@@ -92,13 +99,33 @@ def did_you_mean(name: object, choices: Iterable[str]) -> str:
     """
     known = sorted(set(choices))
     by_lower = {choice.lower(): choice for choice in known}
-    near = get_close_matches(str(name).lower(), by_lower, n=1, cutoff=0.6)
+    low = str(name).lower()
+    near = get_close_matches(low, by_lower, n=1, cutoff=0.8)
+    if not near and len(low) >= 4:  # a part of the name, before one that only looks alike
+        near = [choice for choice in by_lower if low in choice][:3]
+    near = near or get_close_matches(low, by_lower, n=1, cutoff=0.72 if len(low) > 3 else 0.6)
     if near:
-        return f"; did you mean {by_lower[near[0]]}?"
+        return f"; did you mean {' or '.join(by_lower[choice] for choice in near)}?"
     if not known:
         return ""
     shown = ", ".join(known[:20])
     return f"; choose from {shown}" + (f" and {len(known) - 20} more" if len(known) > 20 else "")
+
+
+def no_column(asked: str, name: str, columns: Iterable[str]) -> str:
+    """The message about a column that the trials do not have: misspelt, not in the table, or lost when repeats were averaged.
+
+    >>> no_column("split", "sesion", ["stimulus", "session"])
+    'split: the trials have no column sesion; did you mean session?'
+    """
+    columns = list(columns)
+    near = did_you_mean(name, columns)
+    if "did you mean" in near:
+        return f"{asked}: the trials have no column {name}{near}"
+    return (
+        f"{asked}: the trials have no column {name}, only {listed(columns, 10)}; add it to the trial table, or set repeats: keep "
+        "if repeats were averaged that differ in it"
+    )
 
 
 def listed(items: Iterable[object], most: int = 5) -> str:

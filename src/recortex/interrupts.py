@@ -14,22 +14,25 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
-def held_back(told: Callable[[KeyboardInterrupt], None]) -> Iterator[None]:
+def held_back(told: Callable[[BaseException], None]) -> Iterator[None]:
     """Let signals that Python handles wait until the end of a with block.
 
     Parameters
     ----------
     told : callable
-        Hears of a signal at once, to end the block early.
+        Hears at once of what a handler raises, to end the block early.
     """
     if threading.current_thread() is not threading.main_thread():  # handlers run in the main thread alone
         yield
         return
-    came: list[int] = []
+    raised: list[BaseException] = []
 
     def wait(number: int, frame: Any) -> None:
-        came.append(number)
-        told(KeyboardInterrupt())
+        try:
+            ours[signal.Signals(number)](number, frame)
+        except BaseException as error:
+            raised.append(error)
+            told(error)
 
     handlers = {number: signal.getsignal(number) for number in SIGNALS}
     ours = {number: handler for number, handler in handlers.items() if callable(handler)}
@@ -40,8 +43,8 @@ def held_back(told: Callable[[KeyboardInterrupt], None]) -> Iterator[None]:
     finally:
         for number, handler in ours.items():
             signal.signal(number, handler)
-        if came:
-            ours[signal.Signals(came[0])](came[0], None)
+        if raised:
+            raise raised[0]
 
 
 @contextmanager

@@ -16,7 +16,7 @@ import numpy as np
 
 from recortex import disk, store
 from recortex.arrays import check_arrays
-from recortex.errors import DamagedFile
+from recortex.errors import DamagedFile, InvalidInput
 from recortex.progress import steps
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def settle(stage: Stage, wanted: Tiling) -> Tiling:
     record = folder(stage) / "tiling.json"
     try:
         known = Tiling(**json.loads(record.read_text()))
-        if (known.dim, known.size) == (wanted.dim, wanted.size):
+        if (known.dim, known.size) == (wanted.dim, wanted.size) and type(known.step) is int and known.step > 0:
             return known
     except (OSError, ValueError, TypeError):
         pass  # no record, or half of one
@@ -126,7 +126,10 @@ def join(stage: Stage, paths: Sequence[Path], tiling: Tiling, provenance: dict[s
             if tiling.dim not in dims:
                 same = all(np.array_equal(head, other[name], equal_nan=head.dtype.kind == "f") for other in results[1:])
                 if not same:
-                    raise TypeError(f"{stage.type_name()}: {name} has no {tiling.dim}, yet differs between parts")
+                    raise InvalidInput(
+                        f"{stage.type_name()}: {name} is not the same in all parts, which may have been made on different machines; "
+                        "remove them with `recortex cache prune --unfinished`, then run again"
+                    )
                 draft.put(name, head)
                 continue
             axis = dims.index(tiling.dim)

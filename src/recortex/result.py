@@ -57,12 +57,17 @@ class Result(Mapping[str, np.ndarray]):
 
     @contextmanager
     def _open(self) -> Iterator[h5py.File]:
+        self.seen = identity(self.path)
         try:
-            file = h5py.File(self.path, "r", locking=False)
-        except OSError as error:
-            raise _damage(self.path, error, "HDF5 cannot open it") from error
-        with file:
-            yield file
+            try:
+                file = h5py.File(self.path, "r", locking=False)
+            except OSError as error:
+                raise _damage(self.path, error, "HDF5 cannot open it") from error
+            with file:
+                yield file
+        except DamagedFile as damage:
+            damage.seen = self.seen
+            raise
 
     @property
     def key(self) -> str:
@@ -87,6 +92,8 @@ class Result(Mapping[str, np.ndarray]):
         DamagedFile
             The bytes on disk are not those that were written.
         """
+        if isinstance(rows, slice) and (rows.step or 1) < 1:
+            raise IndexError(f"{name}: rows are read forwards; turn them round afterwards")
         if name not in self._arrays:
             raise KeyError(f"{name}; {self.path.name} holds {', '.join(self._arrays)}")
         with self._open() as file:
@@ -94,8 +101,11 @@ class Result(Mapping[str, np.ndarray]):
                 dataset = file[name]
                 place = rows if dataset.ndim else ()
                 values = np.asarray(dataset[place], dtype=dataset.dtype)
-                whole = self._arrays[name]["sum"] is not None and values.shape == dataset.shape and isinstance(rows, slice)
-                if whole and sum_of(values) != self._arrays[name]["sum"]:
+                if (
+                    values.shape == dataset.shape
+                    and isinstance(rows, slice)
+                    and not _is_whole(values, self._arrays[name]["sums"])
+                ):
                     raise DamagedFile(self.path, f"{name} is not what was written")
                 if values.dtype.kind == "S":
                     return np.char.decode(values, "utf-8")
@@ -124,6 +134,15 @@ class Result(Mapping[str, np.ndarray]):
         return xarray.open_dataset(self.path, engine="h5netcdf")
 
 
+def identity(path: Path) -> tuple[int, int, int] | None:
+    """Which file has a name now; None where there is none."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_mtime_ns
+
+
 def _damage(path: Path, error: Exception, reason: str) -> Exception:
     """An error of reading as damage, unless the system refused: a file that may not be opened now is not bad."""
     if isinstance(error, DamagedFile | CannotRead | FileNotFoundError):
@@ -139,9 +158,19 @@ def _plain(value: Any) -> Any:
     return value.decode() if isinstance(value, bytes) else value
 
 
-def sum_of(values: np.ndarray, before: int = 0) -> int:
-    """CRC-32 of an array's bytes in order, going on from that of the rows before."""
-    return zlib.crc32(np.atleast_1d(np.ascontiguousarray(values)).view(np.uint8).data, before)
+def sum_of(values: np.ndarray) -> int:
+    """CRC-32 of an array's bytes in order."""
+    return zlib.crc32(np.atleast_1d(np.ascontiguousarray(values)).view(np.uint8).data)
+
+
+def _is_whole(values: np.ndarray, sums: list[list[int]]) -> bool:
+    """Whether an array is what was written, slice by slice: the axis, where it stops, and its sum."""
+    start = 0
+    for axis, stop, written in sums:
+        if sum_of(values[(slice(None),) * axis + (slice(start, stop),)] if values.ndim else values) != written:
+            return False
+        start = stop
+    return True
 
 
 def seal(words: Mapping[str, str]) -> str:

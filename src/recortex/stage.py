@@ -13,13 +13,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import core_schema
 
 from recortex import keys, parts, store
 from recortex.arrays import Array, check_arrays
-from recortex.errors import DamagedFile, InvalidInput
+from recortex.errors import CannotRead, DamagedFile, InvalidInput, RecortexError, did_you_mean
 from recortex.parts import Tiling
+from recortex.plain_yaml import complaint
 from recortex.provenance import provenance
 from recortex.store import Result
 
@@ -31,6 +32,7 @@ class NotInKey:
 
 
 NOT_IN_KEY = NotInKey()
+TRIES = 3  # how often a stage begins again whose inputs are taken away while it reads them
 
 
 class LocalPath(type(Path())):  # type: ignore[misc]
@@ -45,9 +47,9 @@ class LocalPath(type(Path())):  # type: ignore[misc]
     @classmethod
     def _existing(cls, value: Any) -> LocalPath:
         if not isinstance(value, str | Path):
-            raise ValueError(f"must be a path, got {value!r}")
+            raise ValueError("must be a path, as in data/betas.npy")
         if str(value).strip() in ("", "~", "/"):
-            raise ValueError(f"must name a file or folder of yours, got {str(value)!r}")
+            raise ValueError("must name a file or folder of yours")
         path = cls(value).expanduser().absolute()
         if not path.exists():
             raise ValueError(f"there is no file or folder {path}")
@@ -122,6 +124,23 @@ class Node(BaseModel):
     def configuration(self) -> dict[str, Any]:
         """The whole tree below this node as nested plain values, by actual class."""
         return {"type": self.type_name()} | {name: _plain(getattr(self, name)) for name in type(self).model_fields}
+
+    def __init__(self, /, *values: Any, **fields: Any):
+        kind = type(self)
+        if values:
+            raise InvalidInput(
+                f"{kind.__name__}: name its fields, as in {kind.__name__}({next(iter(kind.model_fields), 'field')}=...)"
+            )
+        for name in fields:
+            if name not in kind.model_fields:
+                raise InvalidInput(f"{kind.__name__} has no field {name}{did_you_mean(name, kind.model_fields)}")
+        try:
+            super().__init__(**fields)
+        except ValidationError as error:
+            raise InvalidInput(complaint(error, kind.__name__)) from error
+
+    # as of pydantic's own: only who calls the class goes through it, not validation
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
 
     def children(self) -> Iterator[tuple[str, Node]]:
         """The nodes in this node's fields, with the field's name, in order."""
@@ -286,6 +305,7 @@ class Stage(Node):
         here, name, key = store.current(), self.type_name(), self.key()
         with here.lock(here.file(name, key), name):
             bad: set[Path] = set()
+            gone = 0
             while True:
                 found = here.load(name, key)  # another process may have made it while this one waited
                 if found is not None:
@@ -297,9 +317,16 @@ class Stage(Node):
                         raise
                     bad.add(damage.path)
                     here.set_aside(damage)
-                except FileNotFoundError:  # unless another host has joined the parts that this one was reading
-                    if here.load(name, key) is None:
+                except (
+                    FileNotFoundError
+                ) as error:  # another process has joined the parts, or set aside the input, that this one read
+                    gone += 1
+                    if here.load(name, key) is None and isinstance(error, RecortexError):
                         raise
+                    if gone > TRIES:
+                        raise CannotRead(
+                            f"{name}: a result was removed while it was read ({error.filename or error}); run again"
+                        ) from error
 
     def _make(self, here: store.Store, key: str) -> Result:
         for stage in self.inputs().values():

@@ -26,7 +26,7 @@ from recortex import disk
 from recortex.arrays import Array
 from recortex.errors import CannotWrite, DamagedFile
 from recortex.interrupts import held_back
-from recortex.result import MARK, SEAL, Result, seal, sum_of
+from recortex.result import MARK, SEAL, Result, identity, seal, sum_of
 from recortex.unfinished import Unfinished, hold
 
 AT_ONCE = 2**23  # bytes written between two looks at whether the disk still takes them
@@ -60,7 +60,7 @@ class Draft:
             variable.attrs["dtype"] = "bool"  # as xarray writes and reads booleans
         if dtype.kind == "S":
             variable.attrs["_Encoding"] = "utf-8"  # as xarray reads words
-        self.arrays[name] = {"dims": spec.dims, "shape": list(shape), "sum": 0}
+        self.arrays[name] = {"dims": spec.dims, "shape": list(shape), "sums": []}
         self.variables[name] = variable
 
     def put(self, name: str, values: Any) -> None:
@@ -73,7 +73,7 @@ class Draft:
         self.create(name, values.shape, values.dtype)
         if not values.ndim:
             self.variables[name][...] = values
-            self.arrays[name]["sum"] = sum_of(values)
+            self.arrays[name]["sums"] = [[0, 1, sum_of(values)]]
             return
         chunk = self.variables[name].chunks[0]
         rows = max(1, AT_ONCE // max(1, chunk * values[:1].nbytes)) * chunk
@@ -93,8 +93,7 @@ class Draft:
         place = (slice(None),) * axis + (slice(start, start + values.shape[axis]),)
         self.variables[name][place] = values
         self.unfinished.check()
-        made = self.arrays[name]
-        made["sum"] = sum_of(values, made["sum"]) if axis == 0 else None  # a sum runs along the order of bytes
+        self.arrays[name]["sums"].append([axis, start + values.shape[axis], sum_of(values)])
 
 
 @dataclass(frozen=True)
@@ -118,8 +117,10 @@ class Store:
         path = self.file(type_name, key)
         try:
             result = Result(path)
-            if result.attributes.get(MARK) != key:
-                raise DamagedFile(path, "it does not hold the key of its name")
+            if result.key != key:
+                damage = DamagedFile(path, "it does not hold the key of its name")
+                damage.seen = result.seen
+                raise damage
         except FileNotFoundError:
             return None
         except DamagedFile as damage:
@@ -151,29 +152,28 @@ class Store:
         """
         import h5netcdf
 
-        with disk.refusals(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with Unfinished(path) as unfinished:
-                try:
-                    with (
-                        held_back(unfinished.stop),
-                        h5py.File(unfinished, "w", libver=("v110", "v110"), track_order=True) as plain,
-                        h5netcdf.File(plain, "w") as file,
-                    ):
-                        draft = Draft(file, promised, unfinished)
-                        fill(draft)
-                        words = {
-                            "recortex_stage": type_name,
-                            "recortex_arrays": json.dumps(draft.arrays),
-                            "recortex_provenance": json.dumps(provenance),
-                            MARK: key,
-                        }
-                        for name, text in (words | {SEAL: seal(words)}).items():
-                            file.attrs[name] = np.bytes_(text.encode())
-                except Exception:
-                    unfinished.check()  # what the disk said comes before what HDF5 made of it
-                    raise
-                unfinished.finish(mode=0o444)
+        disk.make_folder(path.parent)
+        with disk.refusals(path), Unfinished(path) as unfinished:
+            try:
+                with (
+                    held_back(unfinished.stop),
+                    h5py.File(unfinished, "w", libver=("v110", "v110"), track_order=True) as plain,
+                    h5netcdf.File(plain, "w") as file,
+                ):
+                    draft = Draft(file, promised, unfinished)
+                    fill(draft)
+                    words = {
+                        "recortex_stage": type_name,
+                        "recortex_arrays": json.dumps(draft.arrays),
+                        "recortex_provenance": json.dumps(provenance),
+                        MARK: key,
+                    }
+                    for name, text in (words | {SEAL: seal(words)}).items():
+                        file.attrs[name] = np.bytes_(text.encode())
+            except Exception:
+                unfinished.check()  # what the disk said comes before what HDF5 made of it
+                raise
+            unfinished.finish(read_only=True)
         return Result(path)
 
     def set_aside(self, damage: DamagedFile) -> None:
@@ -185,6 +185,8 @@ class Store:
             It may not be moved.
         """
         aside = damage.path.with_suffix(".damaged")
+        if damage.seen is not None and identity(damage.path) != damage.seen:
+            return  # another process has put a new one in its place
         try:
             with disk.refusals(damage.path):
                 if aside.is_dir() and not aside.is_symlink():
@@ -216,8 +218,8 @@ class Store:
         """
         path = path.with_suffix(".lock")
         while True:
+            disk.make_folder(path.parent)
             with disk.refusals(path):
-                path.parent.mkdir(parents=True, exist_ok=True)
                 file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
             try:
                 if hold(file) is False:

@@ -7,12 +7,16 @@ process when it closes the file; so the failure is kept, what HDF5 writes from t
 
 from __future__ import annotations
 
+import errno
 import fcntl
+import hashlib
 import os
 import platform
 import re
 import secrets
 import time
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 
@@ -38,7 +42,8 @@ class Unfinished:
 
     def __init__(self, path: Path):
         self.target = path
-        self.path = path.with_name(f".{path.name[:100]}.{_host()}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+        short = path.name.encode()[:100].decode(errors="ignore")
+        self.path = path.with_name(f".{short}.{_host()}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
         self.file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
         self.place = 0
         self.error: BaseException | None = None
@@ -49,8 +54,11 @@ class Unfinished:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.path.unlink(missing_ok=True)
-        os.close(self.file)
+        try:
+            with suppress(OSError):  # what went wrong before matters more
+                self.path.unlink(missing_ok=True)
+        finally:
+            os.close(self.file)
 
     def stop(self, error: BaseException) -> None:
         """Let the next `check` raise an error."""
@@ -61,20 +69,16 @@ class Unfinished:
         if self.error is not None:
             raise self.error
 
-    def finish(self, lasting: bool = True, mode: int | None = None) -> None:
-        """Bring it to the disk (`lasting`), set its permissions, and give it its name, in place of whatever had it."""
+    def finish(self, lasting: bool = True, read_only: bool = False) -> None:
+        """Bring it to the disk (`lasting`), protect it (`read_only`), and give it its name, in place of whatever had it."""
         self.check()
         if lasting:
             os.fsync(self.file)
-        if mode is not None:
-            os.fchmod(self.file, mode)
+        if read_only:
+            os.fchmod(self.file, os.fstat(self.file).st_mode & 0o444)
         os.replace(self.path, self.target)
         if lasting:
-            folder = os.open(self.target.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            _sync_folder(self.target.parent)
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Move to a place, as files do."""
@@ -140,8 +144,28 @@ class Unfinished:
             start += count
 
 
+def _sync_folder(folder: Path) -> None:
+    """Bring a new name to the disk; some network and FUSE file systems do that by themselves, and refuse to be asked."""
+    try:
+        file = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(file)
+        finally:
+            os.close(file)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.EBADF, errno.ENOTSUP, errno.EACCES):
+            raise
+
+
+@cache
 def _host() -> str:
-    return re.sub(r"[^\w-]", "_", platform.node())[:40] or "host"
+    """This host since it was started: locks that a host keeps to itself say nothing of another with the same name."""
+    name = re.sub(r"[^A-Za-z0-9-]", "_", platform.node())[:40] or "host"
+    try:
+        started = Path("/proc/sys/kernel/random/boot_id").read_text()
+    except OSError:
+        return name
+    return f"{name}-{hashlib.sha256(started.encode()).hexdigest()[:6]}"
 
 
 def hold(file: int, wait: bool = False) -> bool | None:

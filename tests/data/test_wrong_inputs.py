@@ -7,8 +7,6 @@ Each case is a person's own recording (responses, a trial table, pictures) in wh
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import h5py
@@ -19,54 +17,15 @@ import scipy.sparse
 from PIL import Image
 
 from recortex.data.caption_table import CaptionTable
-from recortex.data.picture_file import PictureFile
 from recortex.data.picture_folder import PictureFolder
 from recortex.errors import InvalidInput
 from recortex.features.pixels import Pixels
 from tests.data import files
-from tests.data.files import GRID, VOXELS, Recording, recortex, refused, write_nifti, write_table
+from tests.data.broken import Desk
+from tests.data.files import GRID, VOXELS, recortex, refused, write_table
 
 CASES: dict[str, tuple[Callable[[Desk], Any], tuple[str, ...]]] = {}
 COMMANDS: dict[str, tuple[Callable[[Desk], str], tuple[str, ...]]] = {}
-
-
-@dataclass
-class Desk:
-    """A recording with its files at hand."""
-
-    own: Recording
-
-    @property
-    def folder(self) -> Path:
-        return self.own.folder
-
-    @property
-    def responses(self) -> np.ndarray:
-        return self.own.responses
-
-    def bytes(self, name: str, content: bytes) -> Path:
-        (self.folder / name).write_bytes(content)
-        return self.folder / name
-
-    def brain(self, path: Path | None = None, **fields: Any) -> Any:
-        return self.own.brain(path, **fields)
-
-    def mat(self, name: str = "betas.mat", **arrays: Any) -> Path:
-        scipy.io.savemat(self.folder / name, arrays)
-        return self.folder / name
-
-    def image(self, values: np.ndarray | None = None, name: str = "bold.nii.gz", **header: Any) -> Path:
-        return write_nifti(self.folder / name, files.volumes(self.responses) if values is None else values, **header)
-
-    def mask(self, values: np.ndarray | None = None, name: str = "mask.nii.gz", **header: Any) -> Path:
-        return write_nifti(self.folder / name, files.mask() if values is None else values, **header)
-
-    def pictures(self, count: int = 7, folder: str = "pictures") -> Path:
-        (self.folder / folder).mkdir()
-        for number in range(count):
-            picture = np.random.default_rng(number).integers(0, 256, (6, 6, 3), dtype=np.uint8)
-            Image.fromarray(picture).save(self.folder / folder / f"s{number:02d}.png")
-        return self.folder / folder
 
 
 def case(*words: str) -> Callable:
@@ -124,12 +83,12 @@ def three_axes(desk):
     return desk.brain(desk.own.npy(np.dstack([desk.responses] * 2)))
 
 
-@case("betas.npy", "complex", "(trial, unit)")
+@case("betas.npy", "complex", "real part")
 def complex_numbers(desk):
     return desk.brain(desk.own.npy(desk.responses + 1j))
 
 
-@case("betas.npy", "(trial, unit)")
+@case("betas.npy", "words, not numbers")
 def words_instead_of_numbers(desk):
     return desk.brain(desk.own.npy(desk.responses.astype(str)))
 
@@ -276,12 +235,6 @@ def an_unknown_suffix(desk):
     return desk.brain(desk.bytes("betas.xlsx", b"PK"))
 
 
-@case("betas", "folder")
-def a_folder_instead_of_a_file(desk):
-    (desk.folder / "betas").mkdir()
-    return desk.brain(desk.folder / "betas")
-
-
 @case("betas.npy", "not", "NumPy")
 def a_text_called_npy(desk):
     return desk.brain(desk.bytes("betas.npy", b"1,2,3\n4,5,6\n"))
@@ -297,14 +250,14 @@ def test_a_file_of_no_bytes_is_refused_by_name(suffix, desk):
 # text
 
 
-@case("betas.csv", "row 3, column 2", "'n/a'", "not a number")
+@case("betas.csv", "line 3, column 2", "'n/a'", "not a number")
 def a_word_among_numbers(desk):
     cells = desk.responses.astype(str)
     cells[2, 1] = "n/a"
     return desk.brain(desk.bytes("betas.csv", "\n".join(",".join(row) for row in cells).encode()))
 
 
-@case("betas.csv", "row 4, column 5", "empty cell")
+@case("betas.csv", "line 4, column 5", "empty cell")
 def an_empty_cell(desk):
     cells = desk.responses.astype(str).astype(object)
     cells[3, 4] = ""
@@ -347,7 +300,7 @@ def an_image_without_a_mask(desk):
     return desk.brain(desk.image())
 
 
-@case("mask.nii.gz", "(4, 3, 3)", "bold.nii.gz", "(4, 3, 2)", "resample")
+@case("mask.nii.gz", "(4, 3, 3)", "bold.nii.gz", "(4, 3, 2)", "resample_to_img")
 def a_mask_of_another_shape(desk):
     return desk.brain(desk.image(), mask=desk.mask(np.ones((4, 3, 3))))
 
@@ -433,7 +386,7 @@ def an_empty_stimulus(desk):
     return desk.brain(trials=write_table(desk.own.trials, {"stimulus": [*"abc", "", *"def"]}))
 
 
-@case("trials.txt", ".txt", ".csv or .tsv")
+@case("trials.txt", ".txt", ".csv (commas) or .tsv (tabs)")
 def a_table_of_another_kind(desk):
     return desk.brain(trials=desk.bytes("trials.txt", b"stimulus\na\n"))
 
@@ -441,13 +394,6 @@ def a_table_of_another_kind(desk):
 @case("trials.csv", "UTF-8")
 def a_table_that_is_no_text(desk):
     return desk.brain(trials=desk.bytes("trials.csv", bytes(range(256))))
-
-
-@case("trials.csv")
-def a_table_that_is_a_folder(desk):
-    desk.own.trials.unlink()
-    desk.own.trials.mkdir()
-    return desk.brain()
 
 
 @case("stimulus a", "category", "face", "house")
@@ -491,11 +437,6 @@ def a_file_where_a_folder_is_meant(desk):
     return PictureFolder(path=desk.pictures() / "s00.png")
 
 
-@case("pictures", "folder", "PictureFolder")
-def a_folder_where_a_file_is_meant(desk):
-    return PictureFile(path=desk.pictures())
-
-
 @case("s06.png", "9 x 8", "s00.png", "6 x 6", "size: 8")
 def pictures_of_two_sizes(desk):
     Image.fromarray(np.zeros((9, 8, 3), dtype=np.uint8)).save(desk.pictures() / "s06.png")
@@ -519,14 +460,9 @@ def a_stimulus_without_words(desk):
     return CaptionTable(path=write_table(desk.folder / "captions.csv", {"stimulus": "ab", "caption": ["a dog", " "]}))
 
 
-@case("captions.json", ".json", ".csv or .tsv")
+@case("captions.json", ".json", ".csv (commas) or .tsv (tabs)")
 def captions_of_another_kind(desk):
     return CaptionTable(path=desk.bytes("captions.json", b"{}"))
-
-
-@pytest.fixture
-def desk(tmp_path) -> Desk:
-    return Desk(Recording.of(tmp_path / "desk"))
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -548,6 +484,25 @@ def a_missing_file(desk):
 @command("brain.trials", "trails.csv", "there is no file or folder")
 def a_missing_table(desk):
     return "brain: {type: ResponseFile, path: betas.npy, trials: trails.csv}"
+
+
+@command("brain.path", "betas is a folder", "name a file")
+def a_folder_instead_of_a_file(desk):
+    (desk.folder / "betas").mkdir()
+    return "brain: {type: ResponseFile, path: betas, trials: trials.csv}"
+
+
+@command("brain.trials", "trials.csv is a folder", "name a file")
+def a_table_that_is_a_folder(desk):
+    desk.own.trials.unlink()
+    desk.own.trials.mkdir()
+    return GOOD
+
+
+@command("stimuli.path", "pictures is a folder", "name a file")
+def a_folder_where_a_file_is_meant(desk):
+    desk.pictures()
+    return "stimuli: {type: PictureFile, path: pictures}"
 
 
 @command("brain", "ResponseFile needs the field trials")
@@ -575,12 +530,12 @@ def a_misspelt_stage(desk):
     return "brain: {type: ResponsFile, path: betas.npy, trials: trials.csv}"
 
 
-@command("pixels.stimuli", "needs a Pictures", "brain is a ResponseFile")
+@command("pixels.stimuli", "needs an entry of kind Pictures", "brain is a ResponseFile")
 def responses_where_pictures_are_meant(desk):
     return GOOD + "pixels: {type: Pixels, stimuli: brain}"
 
 
-@command("pixels.stimuli", "needs a Pictures", "words is a CaptionTable")
+@command("pixels.stimuli", "needs an entry of kind Pictures", "words is a CaptionTable")
 def words_where_pictures_are_meant(desk):
     write_table(desk.folder / "words.csv", {"stimulus": "a", "caption": "b"})
     return "words: {type: CaptionTable, path: words.csv}\npixels: {type: Pixels, stimuli: words}"
@@ -592,7 +547,7 @@ def a_misspelt_reference(desk):
     return "stimuli: {type: PictureFolder, path: pictures}\npixels: {type: Pixels, stimuli: stimul}"
 
 
-@command("stimuli.size", "greater than or equal to 1", "0")
+@command("stimuli.size", "must be at least 1", "0")
 def a_size_of_nothing(desk):
     desk.pictures()
     return "stimuli: {type: PictureFolder, path: pictures, size: 0}"

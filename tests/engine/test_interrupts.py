@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,14 @@ def test_a_second_signal_ends_it_without_the_grace_of_the_first(tmp_path: Path) 
     assert time.monotonic() - sent < 0.8
 
 
+@pytest.mark.parametrize("how", ["python", "c"])
+def test_a_run_whose_lines_nobody_reads_any_more_ends_as_well(how: str, tmp_path: Path) -> None:
+    with start(how, tmp_path) as process:
+        process.stderr.close()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 143
+
+
 def test_a_run_that_was_started_to_ignore_ctrl_c_ignores_it(tmp_path: Path) -> None:
     with start("python", tmp_path, ignoring=True) as process:
         process.send_signal(signal.SIGINT)
@@ -107,6 +116,31 @@ def test_a_run_that_was_started_to_ignore_ctrl_c_ignores_it(tmp_path: Path) -> N
     assert process.returncode == 143
 
 
+@pytest.fixture
+def hearing() -> Iterator[None]:
+    """Ctrl-C as in a terminal; a shell that runs the tests in the background has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("hearing")
+def test_a_signal_whose_handler_only_notes_it_interrupts_nothing() -> None:
+    noted: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _: noted.append(number))
+    told: list[BaseException] = []
+    try:
+        with held_back(told.append):
+            os.kill(os.getpid(), signal.SIGTERM)
+            for _ in range(1000):
+                pass
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert noted == [signal.SIGTERM]
+    assert told == []
+
+
+@pytest.mark.usefixtures("hearing")
 def test_a_signal_waits_for_the_end_of_a_block_and_is_told_of_at_once() -> None:
     told: list[BaseException] = []
     reached = []

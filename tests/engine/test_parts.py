@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from stages import Numbers, Tiled, Whole, noted
 
 from recortex import parts, progress, store
+from recortex.errors import InvalidInput
 from recortex.stage import Tiling
 
 
@@ -114,7 +115,7 @@ def test_a_damaged_part_is_made_again(how: str, tmp_path: Path, caplog: pytest.L
 
 
 def test_an_array_without_the_tiled_dimension_must_be_the_same_in_all_parts() -> None:
-    with pytest.raises(TypeError, match="base has no column_, yet differs between parts"):
+    with pytest.raises(InvalidInput, match="base is not the same in all parts"):
         Tiled(numbers=Numbers(), breaks="base").run()
     assert Tiled(numbers=Numbers()).cached() is None
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from pydantic import ValidationError
 
 from recortex.errors import InvalidInput
 from recortex.features.gabor_energy import GaborEnergy
@@ -146,5 +145,5 @@ def test_the_number_of_wavelets_is_foretold(pictures):
 
 @pytest.mark.parametrize("frequencies", [(0, 2), (-2,), (), (float("nan"),), (float("inf"),), (6,)], ids=str)
 def test_a_frequency_that_no_picture_of_this_size_can_hold_is_refused_by_name(frequencies, pictures):
-    with pytest.raises((InvalidInput, ValidationError), match="frequenc"):
+    with pytest.raises(InvalidInput, match="frequenc"):
         GaborEnergy(stimuli=pictures(grating(2, 0, size=8)[None]), frequencies=frequencies, size=8).run()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from pydantic import ValidationError
 
 from recortex.errors import InvalidInput
 from recortex.features.pixels import Pixels
@@ -73,5 +72,5 @@ def test_the_size_that_is_foretold_is_the_size_that_comes(fields, pictures):
 
 
 def test_a_size_of_nothing_is_refused(pictures):
-    with pytest.raises(ValidationError, match="size"):
+    with pytest.raises(InvalidInput, match="size"):
         Pixels(stimuli=pictures(COLOUR), size=0)

@@ -7,10 +7,10 @@ import pickle
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from urllib.error import URLError
 
 import numpy as np
 import pytest
+import requests
 import torch
 import torchvision
 from safetensors.torch import load_file, save_file
@@ -50,10 +50,10 @@ def few(pictures) -> PictureFile:
 @pytest.fixture
 def no_network(tmp_path, monkeypatch) -> None:
     def unreachable(*args, **options):
-        raise URLError("no route to host")
+        raise requests.ConnectionError("no route to host")
 
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch_home"))
-    monkeypatch.setattr(torch.hub, "download_url_to_file", unreachable)
+    monkeypatch.setattr(requests, "get", unreachable)
 
 
 def refusal(make: Callable[[], object], kind: type[Exception], *words: str) -> str:
@@ -311,11 +311,28 @@ def test_a_file_of_the_published_name_that_holds_something_else_is_refused(publi
     refusal(TorchvisionNet(stimuli=few, size=64).run, InvalidInput, path.name)
 
 
-def test_published_weights_are_used_as_torchvision_itself_uses_them(few, monkeypatch):
+@pytest.mark.usefixtures("no_network")
+def test_published_weights_in_the_cache_of_pytorch_are_found_and_held_against_their_name(published, few, tmp_path, monkeypatch):
+    path = published()
+    monkeypatch.delenv("RECORTEX_MIRROR")
+    cached = tmp_path / "torch_home" / "hub" / "checkpoints" / path.name
+    cached.parent.mkdir(parents=True)
+    path.rename(cached)
+    assert TorchvisionNet(stimuli=few, size=64)._published() == cached
+    cached.write_bytes(b"something else")
+    refusal(TorchvisionNet(stimuli=few, size=64).run, InvalidInput, cached.name, "its sha256 differs")
+
+
+def test_published_weights_are_used_as_torchvision_itself_uses_them(few, tmp_path, monkeypatch):
     """googlenet's published weights want another normalisation, which torchvision switches on with them."""
     torch.manual_seed(0)
     state = torchvision.models.GoogLeNet(init_weights=False).state_dict()
     monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", lambda *args, **options: dict(state))
+    torch.save(state, tmp_path / "made_up.pth")
+    name = f"googlenet-{hashlib.sha256((tmp_path / 'made_up.pth').read_bytes()).hexdigest()[:8]}.pth"
+    (tmp_path / "made_up.pth").rename(tmp_path / name)
+    monkeypatch.setattr(torchvision.models.GoogLeNet_Weights.IMAGENET1K_V1.value, "url", f"https://example.org/{name}")
+    monkeypatch.setenv("RECORTEX_MIRROR", str(tmp_path))
     theirs = torchvision.models.googlenet(weights="IMAGENET1K_V1").eval()
     seen = torch.from_numpy(few.run()["picture"]).permute(0, 3, 1, 2)
     with torch.inference_mode():

@@ -207,7 +207,7 @@ def test_the_leak_pair(tmp_path):
     assert 0.4 < np.mean(unit_correlation(Y, by_trial)) < 0.6
     by_stimulus = encoder_of(brain, shown).run()["correlation"]
     assert abs(np.mean(by_stimulus)) < 0.06
-    with pytest.raises(InvalidInput, match=r"shared_stimulus: fold .* stimuli in training and test"):
+    with pytest.raises(InvalidInput, match=r"split: fold .* stimuli in training and test"):
         encoder_of(brain, shown, split=KFold(by="trial")).run()
 
 
@@ -237,7 +237,7 @@ def test_runs_whose_names_start_anew_in_each_session_are_told_apart(tmp_path):
         ("session", "", "leaves 1 arrangement"),
         ("half", "", "leaves 2 arrangements"),
         ("stimulus", "stimulus", "leaves 1 arrangement"),
-        ("category", "", "only gives the labels other names"),
+        ("category", "", "only renames the categories"),
     ],
 )
 def test_an_exchange_that_moves_nothing_is_refused(tmp_path, exchange, within, said):

@@ -12,7 +12,7 @@ from recortex.linear import RidgeCV
         ({"alphas": []}, "non-empty"),
         ({"alphas": [1.0, -1.0]}, ">= 0"),
         ({"alphas": [np.nan]}, "finite"),
-        ({"alphas": [[1.0]]}, "sequence of numbers"),
+        ({"alphas": [[1.0]]}, "list of numbers"),
         ({"solver": "svd"}, "solver must be"),
         ({"cv": 61}, "greater than the number of samples"),
         ({"cv": 1}, "at least one train/test split"),

@@ -164,7 +164,8 @@ class Case:
         values = cells.astype(float)
         if required and not (finite := np.isfinite(values)).all():
             raise InvalidInput(
-                f"audit: column {column} has no finite number in trial {np.flatnonzero(~finite)[0]}; fill it in, or leave the column out"
+                f"audit: column {column} has no finite number in trial {np.flatnonzero(~finite)[0]}, counted from 0; fill it in, or "
+                "leave the column out"
             )
         return values
 

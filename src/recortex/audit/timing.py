@@ -24,7 +24,8 @@ def overlapping_windows(case: Case) -> list[Finding]:
         return []
     if window is not None and (window <= 0).any():
         raise InvalidInput(
-            f"audit: window_s of trial {np.flatnonzero(window <= 0)[0]} is not above 0; give the seconds that a row spans"
+            f"audit: window_s of trial {np.flatnonzero(window <= 0)[0]}, counted from 0, is not above 0; give the seconds that a row "
+            "spans"
         )
     end = onset if window is None else onset + window
     recording = recordings(case)

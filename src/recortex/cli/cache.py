@@ -51,7 +51,7 @@ def list_cache(here: Store) -> None:
 def prune_cache(here: Store, unfinished: bool = False) -> None:
     """Remove what no result needs; with `unfinished`, also the parts of results that no process is making."""
     removed, freed = 0, 0
-    given_up = {path for path in _unfinished(here) if _is_idle(path.with_suffix(".lock"))} if unfinished else set()
+    given_up = {path for path in _unfinished(here) if _is_given_up(path)} if unfinished else set()
     with disk.refusals(here.root):
         for path in _below(here.root / "results", here.root / "digests"):
             try:
@@ -78,6 +78,11 @@ def _remove(path: Path) -> None:
 def _unfinished(here: Store) -> list[Path]:
     """The folders of parts whose result is not there yet."""
     return [path for path in (here.root / "results").glob("*/*.parts") if not path.with_suffix(".h5").exists()]
+
+
+def _is_given_up(folder: Path) -> bool:
+    """Whether no process is at work on parts: neither on the whole nor on one of them."""
+    return all(map(_is_idle, (folder.with_suffix(".lock"), *folder.glob("*.lock"))))
 
 
 def _is_waste(path: Path) -> bool:

@@ -143,8 +143,10 @@ def plan_table(name: str, plan: Plan) -> None:
             human_bytes(item.memory) if item.memory else "" if item.state == "cached" else "?",
         )
     console.print(table)
+    said: set[str] = set()
     for item in plan.items:
-        if item.reason:
+        if item.reason and item.reason not in said:  # of those that need the same missing file, the first says so
+            said.add(item.reason)
             console.print(f"[red]missing[/]  {item.name}: {_plain(item.reason)}", highlight=False, soft_wrap=True)
     console.print(plan.summary(), highlight=False, soft_wrap=True)
     if shortage := plan.shortage():
@@ -164,6 +166,8 @@ def score_table(folder: Path, controls: bool = False) -> None:
         There are none.
     """
     path = folder / "scores.csv"
+    if not folder.exists():
+        raise InvalidInput(f"there is no folder {folder}; name the one that `recortex run` wrote, as in outputs/first_light")
     if not path.is_file():
         raise InvalidInput(f"{folder} holds no scores.csv; name the folder that `recortex run` wrote, as in outputs/first_light")
     with open(path, newline="", encoding="utf-8") as handle:

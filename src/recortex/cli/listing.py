@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Sequence
 from itertools import groupby
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from recortex import catalog
-from recortex.data import manifests
+from recortex.data import archives, manifests
+from recortex.errors import InvalidInput, did_you_mean
+from recortex.plain_yaml import shown
 from recortex.report.page import human_bytes
 from recortex.stage import NOT_IN_KEY, first_line
+
+
+def _console() -> Console:
+    return Console(markup=False)  # a path or a title may hold what rich would take for its own signs
 
 
 def _table(*columns: str) -> Table:
@@ -28,7 +36,7 @@ def list_stages() -> None:
     for room, names in groupby(catalog.STAGES, catalog.room):
         for place, name in enumerate(names):
             table.add_row(room if place == 0 else "", name, first_line(catalog.find(name)))
-    Console().print(table)
+    _console().print(table)
 
 
 def list_fields(name: str) -> None:
@@ -39,9 +47,14 @@ def list_fields(name: str) -> None:
     InvalidInput
         There is no such stage.
     """
+    if name not in catalog.STAGES:
+        near = did_you_mean(name, [*catalog.STAGES, *manifests.names()])
+        if "did you mean" not in near:
+            near = "; `recortex list` shows the stages, `recortex list datasets` the datasets"
+        raise InvalidInput(f"there is no stage or dataset {shown(name)}{near}")
     cls = catalog.find(name)
-    console = Console()
-    console.print(f"[bold]{name}[/]  {first_line(cls)}", highlight=False)
+    console = _console()
+    console.print(Text.assemble((name, "bold"), "  ", first_line(cls)), highlight=False)
     meanings = _meanings(inspect.getdoc(cls) or "")
     table = _table("field", "default", "meaning")
     for field, info in cls.model_fields.items():
@@ -66,22 +79,29 @@ def _meanings(text: str) -> dict[str, str]:
     return found
 
 
-def list_datasets() -> None:
-    """Every dataset with a manifest, its licence, and whether it is here."""
+def list_datasets(names: Sequence[str] = ()) -> None:
+    """Datasets, or these alone: licence, and whether it is here."""
     table = _table("dataset", "here", "size", "access", "licence", "what it is")
-    for name in manifests.names():
+    for name in names or manifests.names():
         manifest = manifests.load(name)
         sizes = [file.size for file in manifest.files]
         size = human_bytes(sum(size for size in sizes if size)) if all(sizes) else "as published"
         here = "yes" if not manifest.missing() else "no"
         table.add_row(name, here, size, manifest.access, manifest.licence, manifest.title)
-    Console().print(table)
+    _console().print(table)
 
 
 def fetch_dataset(name: str) -> None:
     """Show a dataset's terms, then bring its files here."""
     manifest = manifests.load(name)
-    console = Console()
-    console.print(f"[bold]{manifest.title}[/]\nlicence  {manifest.licence}\ncite     {manifest.citation}", highlight=False)
+    console = _console()
+    console.print(manifest.title, style="bold", highlight=False)
+    console.print(f"licence  {manifest.licence}\ncite     {manifest.citation}", highlight=False)
     for path in manifests.fetch(name):
-        console.print(f"here     {path}  {human_bytes(path.stat().st_size)}", highlight=False, soft_wrap=True)
+        sealed = archives.unpacked(path)
+        said = (
+            f"{human_bytes(sum(sealed.sizes.values()))} in {len(sealed.sizes)} files"
+            if sealed
+            else human_bytes(path.stat().st_size)
+        )
+        console.print(f"here     {path}  {said}", highlight=False, soft_wrap=True)

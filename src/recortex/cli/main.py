@@ -1,7 +1,8 @@
-"""``recortex``: new, plan, run, show, list, fetch, cache. Each command loads what it needs when it is called."""
+"""``recortex``: new, plan, run, show, list, fetch, doctor, cache. Each command loads what it needs when it is called."""
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,24 +24,45 @@ app.add_typer(cache_app, name="cache")
 PipelineFile = Annotated[
     str, typer.Argument(metavar="PIPELINE", help="A pipeline file, or the name of one that comes with recortex.")
 ]
-Set = Annotated[list[str] | None, typer.Option("--set", metavar="ENTRY.FIELD=VALUE", help="Change one field.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="ENTRY.FIELD=VALUE", help="Change one field, as in brain.repeats=average; may be given again."),
+]
 Overlay = Annotated[list[Path] | None, typer.Option(metavar="FILE", help="Lay the entries of another file over the pipeline's.")]
-Each = Annotated[list[str] | None, typer.Option(metavar="ENTRY.FIELD=A,B,C", help="A branch of the pipeline for each value.")]
+Each = Annotated[
+    list[str] | None,
+    typer.Option(metavar="ENTRY.FIELD=A,B,C", help="A branch of the pipeline for each value, as in encoder.cv=3,5."),
+]
 Cache = Annotated[Path | None, typer.Option("--cache", metavar="FOLDER", help="Where results are kept.", envvar="RECORTEX_CACHE")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show where an error came from.")]
 
 
 def main() -> None:
     """Run a command; an error that recortex raises on purpose becomes one line and exit code 2."""
-    try:
-        code = app(standalone_mode=False)
-    except Exception as error:
-        code = _failed(error)
+    from recortex.cli.stopping import Stopped, end, stoppable
+
+    with stoppable():
+        try:
+            _check_folder()
+            code = app(standalone_mode=False)
+        except Stopped as stopped:
+            end(stopped)
+        except Exception as error:
+            code = _failed(error)
     sys.exit(code if isinstance(code, int) else 0)
 
 
+def _check_folder() -> None:
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        from recortex.errors import InvalidInput
+
+        raise InvalidInput("the folder you are in is gone; go to one that is there (cd FOLDER), then run again") from None
+
+
 def _failed(error: Exception) -> int:
-    from recortex.errors import RecortexError
+    from recortex.errors import RecortexError, in_one_line
 
     if isinstance(error, typer.Exit):
         return error.exit_code
@@ -52,11 +74,9 @@ def _failed(error: Exception) -> int:
         return error.exit_code
     if "--debug" in sys.argv:
         raise error
-    if isinstance(error, RecortexError):
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        return 2
-    print(f"{type(error).__name__}: {error} (--debug shows where)", file=sys.stderr)
-    return 1
+    ours = isinstance(error, RecortexError)
+    print(f"{type(error).__name__}: {in_one_line(error)}" if ours else in_one_line(error), file=sys.stderr)
+    return 2 if ours else 1
 
 
 @contextmanager
@@ -64,8 +84,17 @@ def _store(folder: Path | None) -> Iterator[Any]:
     """The cache of a command; what local files hold is settled when they are first looked at."""
     from recortex import keys, store
 
-    with store.use(store.Store(folder.absolute()) if folder else store.current()) as here, keys.settled():
+    with store.use(store.Store(folder.expanduser().absolute()) if folder else store.current()) as here, keys.settled():
         yield here
+
+
+def _make_outputs(folder: Path) -> None:
+    from recortex import disk
+
+    disk.make_folder(folder, disk.OUTPUTS)
+    with disk.refusals(folder, disk.OUTPUTS):
+        disk.write_whole(folder / ".trial", "", lasting=False)
+        (folder / ".trial").unlink(missing_ok=True)
 
 
 def _load(pipeline: str, sets: list[str] | None, overlays: list[Path] | None, each: list[str] | None) -> tuple[str, dict, dict]:
@@ -102,12 +131,16 @@ def run(
         from recortex.cli.display import closing_table, watcher
         from recortex.errors import DamagedFile
         from recortex.pipeline.outputs import lay_out
+        from recortex.pipeline.plan import make_plan
         from recortex.pipeline.run import failures
         from recortex.pipeline.run import run as run_pipeline
         from recortex.pipeline.sites import Site, load_site
 
         place = load_site(site) if site else Site(workers=workers) if workers else None
+        _make_outputs(outputs / name)  # refused now, and not after a night
         with watcher() as watching:
+            if shortage := make_plan(branches).shortage():
+                logging.getLogger("recortex").warning(shortage)
             outcomes = run_pipeline(branches, watching, place)
             try:
                 report = lay_out(outputs / name, entries, branches, failures(outcomes))
@@ -138,13 +171,16 @@ def plan(
         from recortex.cli.display import plan_table
         from recortex.pipeline.plan import make_plan
 
-        plan_table(name, make_plan(branches))
+        found = make_plan(branches)
+        plan_table(name, found)
+        if any(item.state == "missing" for item in found.items):
+            raise typer.Exit(2)  # for scripts that plan before they submit
 
 
 @app.command()
 def show(
     folder: Annotated[Path, typer.Argument(metavar="OUTPUTS", help="The folder of a run, outputs/PIPELINE.")],
-    controls: Annotated[bool, typer.Option("--controls", help="Every rung of the null ladder too.")] = False,
+    controls: Annotated[bool, typer.Option("--controls", help="Every control beside its score too.")] = False,
     debug: Debug = False,
 ) -> None:
     """The scores of a run, again."""
@@ -160,11 +196,14 @@ def list_(
 ) -> None:
     """The stages and datasets there are, or the fields of one stage."""
     from recortex.cli.listing import list_datasets, list_fields, list_stages
+    from recortex.data import manifests
 
-    if what == "stages":
+    if what in ("stages", "stage"):
         list_stages()
-    elif what == "datasets":
+    elif what in ("datasets", "dataset"):
         list_datasets()
+    elif what in manifests.names():
+        list_datasets([what])
     else:
         list_fields(what)
 
@@ -186,13 +225,30 @@ def new(
 
 
 @app.command()
-def fetch(
-    dataset: Annotated[str, typer.Argument(help="A dataset with a manifest; see `recortex list datasets`.")], debug: Debug = False
-) -> None:
+def fetch(dataset: Annotated[str, typer.Argument(help="A dataset of `recortex list datasets`.")], debug: Debug = False) -> None:
     """Bring a public dataset's files to this machine; shows its licence first."""
     from recortex.cli.listing import fetch_dataset
 
     fetch_dataset(dataset)
+
+
+@app.command()
+def doctor(
+    json_: Annotated[bool, typer.Option("--json", help="Print the findings as JSON, without your name, for an issue.")] = False,
+    thorough: Annotated[
+        bool, typer.Option("--thorough", help="Import every large package too, and read every result whole; takes minutes.")
+    ] = False,
+    cache: Cache = None,
+    debug: Debug = False,
+) -> None:
+    """What is wrong here, and what to do: versions, GPU, cores, hub, cache, disk. Exit code 1 where there is a problem."""
+    from recortex.cli.doctor import as_json, examine, print_findings, waiting
+
+    with waiting():
+        findings, seconds = examine(cache, thorough, debug)
+    print(as_json(findings)) if json_ else print_findings(findings, seconds)
+    if any(finding.state == "problem" for finding in findings):
+        raise typer.Exit(1)
 
 
 @cache_app.command("list")
@@ -205,12 +261,19 @@ def cache_list(cache: Cache = None, debug: Debug = False) -> None:
 
 
 @cache_app.command("prune")
-def cache_prune(cache: Cache = None, debug: Debug = False) -> None:
+def cache_prune(
+    unfinished: Annotated[
+        bool,
+        typer.Option("--unfinished", help="Also the parts of results that no process is making; a run would go on with them."),
+    ] = False,
+    cache: Cache = None,
+    debug: Debug = False,
+) -> None:
     """Remove what no result needs: unfinished files, damaged ones, parts of finished results, idle locks."""
     from recortex.cli.cache import prune_cache
 
     with _store(cache) as here:
-        prune_cache(here)
+        prune_cache(here, unfinished)
 
 
 @cache_app.command("clear")

@@ -10,16 +10,18 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
+from recortex import disk
 from recortex.data._array_files import SUFFIXES as ARRAY_SUFFIXES
-from recortex.data._array_files import array_names, read_array
-from recortex.data._nifti import is_nifti, shape_of
+from recortex.data._array_files import array_names, read_array, shape_of
+from recortex.data._in_our_words import CONTROL
+from recortex.data._nifti import is_nifti, size_of
 from recortex.data._picture_bytes import SUFFIXES as PICTURE_SUFFIXES
+from recortex.data._picture_bytes import picture_name, upright_size
 from recortex.data._trial_table import read_trials
+from recortex.data.base import nearest
 from recortex.errors import InvalidInput, listed
 from recortex.keys import visible_files
-from recortex.pipeline.entries import parse
-
-EXIF_ORIENTATION = 0x0112  # 5 to 8: a picture that is shown lying on its side
+from recortex.plain_yaml import is_word, shown
 
 
 @dataclass(frozen=True)
@@ -38,21 +40,18 @@ def write_pipeline(file: Path, brain: Path, trials: Path | None, stimuli: Path |
     InvalidInput
         The file is there already, an input is not, or does not fit the others.
     """
-    if file.exists() and not force:
-        raise InvalidInput(f"{file} is there already; choose another name, or --force to replace it")
-    if file.is_dir():
-        raise InvalidInput(f"{file} is a folder; name the pipeline file to write, as in {file / 'my.yaml'}")
-    for path in (brain, trials, stimuli, mask):
-        if path is not None and not path.exists():
-            raise InvalidInput(f"there is no file or folder {path}")
+    _check_output(file, force)
+    for path, folder in ((brain, False), (trials, False), (stimuli, True), (mask, False)):
+        if path is not None:
+            _check_input(path, folder)
     table_path = trials or _beside(brain)
     table = read_trials(table_path)
     count = len(table["stimulus"])
     columns = [name for name in table if name not in ("extra", "extra_column")] + list(table.get("extra_column", []))
     base = file.absolute().parent.resolve()
     if len(set(table["stimulus"].tolist())) < 2:
-        raise InvalidInput(f"{table_path.name} names one stimulus only; without another to be scored on, nothing can be fitted")
-    responses = _look_at_brain(brain, mask, count)
+        raise InvalidInput(f"{table_path.name} names one stimulus only; name at least two, one to fit on and one to score")
+    responses = _look_at_brain(brain, mask, count, table_path)
     pictures = _look_at_stimuli(stimuli, set(table["stimulus"].tolist())) if stimuli else None
 
     distinct = len(set(table["stimulus"].tolist()))
@@ -102,124 +101,155 @@ def write_pipeline(file: Path, brain: Path, trials: Path | None, stimuli: Path |
         ]
     if pictures is None and "category" not in table:
         lines += ["", "# Give --stimuli to encode and decode pictures, or a column category in the trial table to decode that."]
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    with disk.refusals(file, "FILE, as in ~/my.yaml"):
+        disk.write_whole(file, "\n".join(lines) + "\n")
     Console().print(f"wrote {file}; look at it, then: recortex plan {file}", highlight=False, soft_wrap=True, markup=False)
 
 
+def _check_output(file: Path, force: bool) -> None:
+    _check_name(file)
+    if file.suffix.lower() not in (".yaml", ".yml"):  # --force must not put a pipeline in a recording's place
+        raise InvalidInput(f"{file} is no name for a pipeline file; let it end in .yaml, as in {file.with_suffix('.yaml')}")
+    with disk.refusals(file, "FILE, as in ~/my.yaml"):
+        if file.is_dir():
+            raise InvalidInput(f"{file} is a folder; name the pipeline file to write, as in {file / 'my.yaml'}")
+        if file.exists() and not file.is_file():
+            raise InvalidInput(f"{file} is a device or pipe; name a file to write")
+        if file.exists() and not force:
+            raise InvalidInput(f"{file} is there already; choose another name, or --force to replace it")
+
+
+def _check_name(path: Path) -> None:
+    if CONTROL.search(str(path)):
+        raise InvalidInput(f"{shown(path, 200)} has a name that no pipeline file can write; rename it")
+
+
+def _check_input(path: Path, folder: bool) -> None:
+    _check_name(path)
+    try:
+        there = path.exists()
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be looked at: {error.strerror}") from error
+    if not there:
+        raise InvalidInput(f"there is no file or folder {path}")
+    if path.is_dir() and not folder:
+        raise InvalidInput(f"{path} is a folder; name a file in it")
+    if not path.is_file() and not path.is_dir():
+        raise InvalidInput(f"{path} is a device or pipe; save what it gives to a file, and name that")
+
+
 def _beside(brain: Path) -> Path:
-    tables = sorted(path for path in brain.parent.iterdir() if path.suffix in (".csv", ".tsv") and path != brain)
+    beside = (path for path in brain.absolute().parent.iterdir() if path.suffix.lower() in (".csv", ".tsv"))
+    tables = sorted(path for path in beside if path.is_file() and path != brain.absolute() and not path.name.startswith("."))
     if len(tables) == 1:
         return tables[0]
     found = f"found {listed([path.name for path in tables])}" if tables else "found none"
     raise InvalidInput(f"say which trial table belongs to {brain.name} with --trials FILE ({found} beside it)")
 
 
-def _look_at_brain(path: Path, mask: Path | None, count: int) -> Seen:
+def _look_at_brain(path: Path, mask: Path | None, count: int, table: Path) -> Seen:
     if is_nifti(path):
         if mask is None:
             raise InvalidInput(f"{path.name} is an image: say which voxels count with --mask FILE")
-        shape = shape_of(path, 4, f"an image of the {count} trials of the table, one volume a trial,")
-        grid = shape_of(mask, 3, "a mask")
-        if grid != shape[:3]:
-            raise InvalidInput(f"{mask.name} has shape {grid} and the image {path.name} {shape[:3]}; resample one")
-        if shape[3] != count:
-            raise InvalidInput(f"{path.name} has shape {shape}; it needs one volume for each of the {count} trials of the table")
-        return Seen({}, f"{path.name}: {shape[3]} volumes of {' x '.join(map(str, shape[:3]))} voxels.")
+        volumes, voxels = size_of(path, mask)
+        if volumes != count:
+            raise InvalidInput(f"{path.name} has {volumes} volumes; it needs one for each of the {count} trials of the table")
+        return Seen({}, f"{path.name}: {volumes} volumes, of which {mask.name} takes {voxels} voxels.")
     if mask is not None:
         raise InvalidInput(f"{path.name} is not a NIfTI image, so --mask {mask.name} does not apply to it")
     if path.suffix.lower() not in ARRAY_SUFFIXES:
         raise InvalidInput(f"{path.name}: responses are {', '.join(ARRAY_SUFFIXES)}, .nii or .nii.gz")
-    fitting = []
-    for name in array_names(path) or [None]:  # type: ignore[list-item]
-        try:
-            shape = read_array(path, name).shape
-        except InvalidInput:
-            if name is None:
-                raise
-            continue  # a struct or cell next to the responses
-        if len(shape) == 2 and count in shape:
-            fitting.append((name, shape))
-    if not fitting and path.suffix.lower() == ".mat":
-        for name in array_names(path):
-            try:
-                read_array(path, name)
-            except InvalidInput as error:
-                if "is a struct" in str(error):
-                    raise
+    shapes, refusals = _shapes(path)
+    fitting = [(name, shape) for name, shape in shapes.items() if len(shape) == 2 and count in shape]
     if not fitting:
+        for refusal in sorted(refusals, key=lambda error: "is a struct" not in str(error)):
+            raise refusal  # what holds everything, most often, in the file of a MATLAB user; else whatever is wrong with the rest
         raise InvalidInput(
-            f"{path.name} holds no two-dimensional array with {count} trials, as many as the trial table has lines"
+            f"{path.name} holds no array (trial, unit) with {count} trials, as many as {table.name} has lines; it holds "
+            f"{_listed(shapes)}: give the table one line a trial, or name the right file"
         )
     name, shape = fitting[0]
     fields: dict[str, object] = {}
-    if len(array_names(path)) > 1:
+    if len(shapes) + len(refusals) > 1:
         fields["array"] = name
     if shape[0] != count:
         fields["trial_axis"] = 1
-    others = f" Also of that length: {listed([str(other) for other, _ in fitting[1:]])}." if len(fitting) > 1 else ""
+    others = f" Also of that length: {listed([shown(str(other)) for other, _ in fitting[1:]])}." if len(fitting) > 1 else ""
     units = shape[1] if shape[0] == count else shape[0]
-    return Seen(fields, f"{path.name}: {count} trials of {units} units{f' in {name}' if name else ''}.{others}")
+    return Seen(fields, f"{path.name}: {count} trials of {units} units{f' in {shown(name)}' if name else ''}.{others}")
+
+
+def _shapes(path: Path) -> tuple[dict[str | None, tuple[int, ...]], list[InvalidInput]]:
+    """The shape of every array of numbers in a file, by name, and what is wrong with what is none."""
+    shapes: dict[str | None, tuple[int, ...]] = {}
+    refusals = []
+    for name in array_names(path) or [None]:  # type: ignore[list-item]
+        try:
+            shapes[name] = shape_of(path, name) or read_array(path, name).shape
+        except InvalidInput as error:
+            refusals.append(error)
+    return shapes, refusals
+
+
+def _listed(shapes: dict[str | None, tuple[int, ...]]) -> str:
+    """Arrays as a message lists them: ``betas: 40 x 30``."""
+    return listed((f"{shown(name)}: " if name else "") + (_by(shape) or "one number") for name, shape in shapes.items())
+
+
+def _by(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))
 
 
 def _look_at_stimuli(path: Path, wanted: set[str]) -> Seen:
     if path.is_dir():
-        from PIL import Image
-
         files = [file for file in visible_files(path) if file.suffix.lower() in PICTURE_SUFFIXES]
         if not files:
             raise InvalidInput(f"{path} holds no pictures ({', '.join(PICTURE_SUFFIXES)})")
-        missing = sorted(wanted - {file.stem for file in files})
+        names = {picture_name(file): row for row, file in enumerate(files)}
+        missing = sorted(wanted - set(names))
         if missing:
-            raise InvalidInput(
-                f"{len(missing)} stimuli of the trial table have no picture in {path}: {listed(missing)}; a picture's name without "
-                "its suffix must be the stimulus"
-            )
-        sizes = set()
-        for file in files:
-            try:
-                with Image.open(file) as picture:
-                    turned = picture.getexif().get(EXIF_ORIENTATION, 1) >= 5
-                    sizes.add(picture.size[::-1] if turned else picture.size)
-            except Exception as error:
-                raise InvalidInput(f"{file} cannot be read as a picture: {error}") from error
+            near = nearest(missing, sorted(wanted), names)
+            rule = "" if "did you mean" in near else "; name each stimulus as its picture's file, without the suffix"
+            raise InvalidInput(f"{len(missing)} stimuli of the trial table are not in {path}: {listed(missing, 3)}{near}{rule}")
+        sizes = {upright_size(file) for file in files}
         one = len(sizes) == 1
-        remark = f"{len(files)} pictures of {next(iter(sizes)) if one else f'{len(sizes)} different sizes'} pixels"
+        remark = f"{len(files)} pictures of {_by(next(iter(sizes))) if one else f'{len(sizes)} different sizes'} pixels"
         return Seen(
             {} if one else {"size": min(256, *(min(size) for size in sizes))}, remark + ("." if one else ", brought to one.")
         )
     if path.suffix.lower() not in ARRAY_SUFFIXES:
         raise InvalidInput(f"{path.name}: stimuli are a folder of pictures, or one of {', '.join(ARRAY_SUFFIXES)}")
-    names = array_names(path)
-    candidates = [name for name in names or [None] if _is_pictures(path, name)]  # type: ignore[list-item]
+    shapes, refusals = _shapes(path)
+    candidates = [name for name, shape in shapes.items() if len(shape) == 3 or (len(shape) == 4 and shape[3] in (1, 3))]
     if not candidates:
-        raise InvalidInput(f"{path.name} holds no array of pictures, (picture, height, width) or (picture, height, width, 3)")
-    fields: dict[str, object] = {"array": candidates[0]} if len(names) > 1 else {}
-    count = len(read_array(path, candidates[0]))
+        if refusals and not shapes:
+            raise refusals[0]
+        raise InvalidInput(
+            f"{path.name} holds {_listed(shapes)}; pictures are (picture, height, width) or (picture, height, width, 3): reshape and "
+            "save it again, or give a folder of pictures"
+        )
+    fields: dict[str, object] = {"array": candidates[0]} if len(shapes) + len(refusals) > 1 else {}
+    count = shapes[candidates[0]][0]
     start = 1 if "0" not in wanted and str(count) in wanted else 0
     if start:
         fields["numbered_from"] = start
     if missing := sorted(wanted - {str(number) for number in range(start, start + count)}):
         raise InvalidInput(
             f"{len(missing)} stimuli of the trial table are none of the {count} pictures of {path.name}, numbered from {start}: "
-            f"{listed(missing)}; name the pictures in a text file (names: FILE in the pipeline), or use their numbers in the table"
+            f"{listed(missing, 3)}; use these numbers in the table, or leave --stimuli out and add an entry {{type: PictureFile, path: "
+            f"{path.name}, names: FILE}}"
         )
     return Seen(fields, f"{path.name}: {count} pictures.")
-
-
-def _is_pictures(path: Path, name: str | None) -> bool:
-    try:
-        values = read_array(path, name)
-    except InvalidInput:
-        return False
-    return values.ndim == 3 or (values.ndim == 4 and values.shape[3] in (1, 3))
 
 
 def _split_lines(table: dict[str, np.ndarray], distinct: int) -> list[str]:
     if "split" in table and {"train", "test"} <= set(table["split"].tolist()):
         return ["# The table's own split into train and test.", *_entry("split", "FixedSplit", {"column": "split"})]
     folds = min(10, distinct)
-    lines = [f"# {folds} folds by stimulus: no stimulus is in training and test. For series in time, split by run or session."]
+    lines = [
+        f"# {folds} folds by stimulus: no stimulus is in training and test. For series in time use by: run or session, with "
+        "repeats: keep."
+    ]
     return lines + _entry("split", "KFold", {"by": "stimulus", "folds": folds, "seed": 0})
 
 
@@ -235,7 +265,7 @@ def _plain(value: object) -> str:
     if not isinstance(value, str):
         return str(value)
     safe = all(character.isalnum() or character in "/._-" for character in value)
-    return value if safe and parse(value) == value else json.dumps(value, ensure_ascii=False)
+    return value if safe and is_word(value) else json.dumps(value, ensure_ascii=False)
 
 
 def _relative(path: Path, base: Path) -> str:

@@ -90,10 +90,12 @@ def _next(signals: socket.socket) -> int | None:
 def end(stopped: Stopped) -> NoReturn:
     """Say the last line and end the process here, without waiting for threads, workers or C code."""
     if _said.acquire(blocking=False):
-        if sys.stderr.isatty():
-            print("\r\x1b[2K\x1b[?25h", end="", file=sys.stderr)  # the live line goes, the cursor comes back
-        print(LAST_LINE, file=sys.stderr, flush=True)
-        sys.stdout.flush()
-        os._exit(128 + stopped.number)
+        try:
+            if sys.stderr.isatty():
+                print("\r\x1b[2K\x1b[?25h", end="", file=sys.stderr)  # the live line goes, the cursor comes back
+            print(LAST_LINE, file=sys.stderr, flush=True)
+            sys.stdout.flush()
+        finally:  # whoever read the lines may be gone
+            os._exit(128 + stopped.number)
     threading.Event().wait()  # the other thread is about to end the process
     raise AssertionError("unreachable")

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from recortex.data._table_file import read_table
-from recortex.data.base import LABELS, NUMBERS
+from recortex.data._table_file import decimal_comma, is_number, read_table
+from recortex.data.base import LABELS, NUMBERS, WHOLE
 from recortex.errors import InvalidInput
 
+STATED = ("stimulus", "session", "run")  # of every trial: each was recorded somewhere, and a split must know where
+MISSING = ("", "n/a")  # the second as BIDS writes it
 COLUMNS = ("stimulus", *LABELS, *NUMBERS)
 
 
@@ -21,7 +23,7 @@ def read_trials(path: Path) -> dict[str, np.ndarray]:
     path : Path
         ``stimulus`` is required. ``session``, ``run``, ``block``, ``clip``, ``repetition``, ``split``, ``category``, ``concept`` and,
         in seconds, ``onset_s`` (or ``onset``, as in BIDS), ``window_s`` and ``trigger_s`` have a meaning; other columns are kept, to
-        split or to decode by. Only a trigger may be missing: an empty cell.
+        split or to decode by. Only a trigger may be missing: empty, or "n/a" as in BIDS.
 
     Returns
     -------
@@ -31,16 +33,21 @@ def read_trials(path: Path) -> dict[str, np.ndarray]:
     Raises
     ------
     InvalidInput
-        No stimulus column, an empty stimulus, a time that is not a number.
+        No stimulus column, a trial without a stimulus, run or session, a stimulus whose number is written in two ways, a time that
+        is not a number.
     """
     read = read_table(path, ("stimulus",))
     header = ["onset_s" if name == "onset" else name for name in read.header]
     if header.count("onset_s") > 1:
         raise InvalidInput(f"{path} has both onset and onset_s; keep one")
     columns = dict(zip(header, map(list, zip(*read.rows, strict=True)), strict=True))
-    if "" in columns["stimulus"]:
-        raise InvalidInput(f"{path}: line {read.lines[columns['stimulus'].index('')]} has no stimulus")
-    table = {
+    for name in STATED:
+        for cell, line in zip(columns.get(name, ()), read.lines, strict=False):
+            if cell in MISSING:
+                remedy = "" if name == "stimulus" else f"; complete the column {name}, or take it away"
+                raise InvalidInput(f"{path}: line {line} has no {name}{remedy}")
+    _refuse_two_spellings(columns["stimulus"], read.lines, path)
+    table: dict[str, np.ndarray] = {
         name: _seconds(name, cells, read.lines, path) if name in NUMBERS else np.array(cells, dtype=str)
         for name, cells in columns.items()
         if name in COLUMNS
@@ -51,15 +58,26 @@ def read_trials(path: Path) -> dict[str, np.ndarray]:
     return table
 
 
+def _refuse_two_spellings(stimulus: list[str], lines: list[int], path: Path) -> None:
+    """Two spellings of one number would be two stimuli, one of which could train what the other tests."""
+    first: dict[str, tuple[str, int]] = {}
+    for cell, line in zip(stimulus, lines, strict=True):
+        if WHOLE.fullmatch(cell):
+            spelling, there = first.setdefault(cell.partition(".")[0].lstrip("0"), (cell, line))
+            if spelling != cell:
+                raise InvalidInput(
+                    f"{path}: stimulus {spelling} of line {there} is written {cell} on line {line}; write it in one way"
+                )
+
+
 def _seconds(name: str, cells: list[str], lines: list[int], path: Path) -> np.ndarray:
     values = np.full(len(cells), np.nan)
     for row, cell in enumerate(cells):
-        if name == "trigger_s" and cell == "":
+        if name == "trigger_s" and cell in MISSING:
             continue
-        try:
+        if is_number(cell):
             values[row] = float(cell)
-        except ValueError:
-            pass  # refused below, as nan and inf are
         if not np.isfinite(values[row]):
-            raise InvalidInput(f"{path}: line {lines[row]} has {name.removesuffix('_s')} {cell!r}, not a number of seconds")
+            said = f"{name.removesuffix('_s')} {cell[:40]!r}, not a number of seconds"
+            raise InvalidInput(f"{path}: line {lines[row]} has {said}{decimal_comma(cell)}")
     return values

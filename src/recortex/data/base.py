@@ -6,6 +6,7 @@ never by row number.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
@@ -15,6 +16,7 @@ from recortex.errors import InvalidInput, did_you_mean, listed
 from recortex.stage import Array, Figure, Result, Stage
 
 LABELS = ("session", "run", "block", "clip", "repetition", "split", "category", "concept")
+WHOLE = re.compile(r"0*[0-9]+(?:\.0*)?")  # 1, 01 and 1.0, as spreadsheets and pandas turn one into the other
 NUMBERS = {
     "onset_s": "onset of the stimulus within its run",
     "window_s": "length of the raw recording, from the onset on, that went into the trial; filters included",
@@ -136,14 +138,14 @@ def check_responses(responses: np.ndarray, owner: str) -> None:
     if broken:
         row = int(np.flatnonzero(~np.isfinite(responses[:, broken[0]]))[0])
         raise InvalidInput(
-            f"{owner}: {len(broken)} of {responses.shape[1]} units are NaN or infinite somewhere (units {listed(broken)}; the first "
-            f"in trial {row}); leave them out with drop_units: invalid, or mend the file"
+            f"{owner}: {len(broken)} of {responses.shape[1]} units are NaN or infinite somewhere (units {listed(broken)}, the first "
+            f"in trial {row}, counted from 0); leave them out with drop_units: invalid, or mend the file"
         )
     constant = np.flatnonzero((responses == responses[:1]).all(axis=0)) if len(responses) > 1 else np.array([], dtype=int)
     if len(constant):
         raise InvalidInput(
-            f"{owner}: {len(constant)} of {responses.shape[1]} units never change (units {listed(constant)}), as outside the "
-            "brain; leave them out with drop_units: invalid, or give a mask"
+            f"{owner}: {len(constant)} of {responses.shape[1]} units never change (units {listed(constant)}, counted from 0), as "
+            "outside the brain; leave them out with drop_units: invalid, or give a mask"
         )
 
 
@@ -185,7 +187,7 @@ def average_repeats(arrays: Mapping[str, Any], promised: Mapping[str, Array]) ->
             row = int(np.flatnonzero(differs)[0])
             raise InvalidInput(
                 f"stimulus {names[group[row]]} has two values of {name} ({values[first][group][row]} and {values[row]}), so its "
-                "repeats cannot be averaged"
+                "repeats cannot be averaged; correct the table, or set repeats: keep"
             )
     return out
 
@@ -213,11 +215,26 @@ def rows_of(wanted: np.ndarray, available: np.ndarray, what: str, where: str) ->
     if len(position) != len(available):
         names, counts = np.unique(available, return_counts=True)
         raise InvalidInput(f"{where}: {listed(names[counts > 1], 3)} more than once; names must be distinct")
-    missing = [name for name in dict.fromkeys(np.asarray(wanted).tolist()) if name not in position]
-    if missing:
-        near = did_you_mean(missing[0], position)
-        raise InvalidInput(
-            f"{len(missing)} of the {what} are not in {where}: {listed(missing)}"
-            + (near if "did you mean" in near else f"; it holds {listed(position, 3)}")
+    names = np.asarray(wanted).tolist()
+    if missing := [name for name in dict.fromkeys(names) if name not in position]:
+        near = nearest(missing, names, position)
+        raise InvalidInput(f"{len(missing)} of the {what} are not in {where}: {listed(missing)}{near}")
+    return np.array([position[name] for name in names], dtype=int)
+
+
+def nearest(missing: list[str], wanted: list[str], available: Mapping[str, int]) -> str:
+    """What the missing names may have meant: the same numbers written otherwise or counted from elsewhere, or a likely misprint."""
+    numbers = {int(name): name for name in available if WHOLE.fullmatch(name) and "." not in name}
+    if len(numbers) == len(available) and all(WHOLE.fullmatch(name) for name in wanted):
+        asked = {int(float(name)) for name in wanted}
+        if asked <= set(numbers):
+            return f"; there {missing[0]} is written {numbers[int(float(missing[0]))]}: write numbers in one way"
+        return (
+            f"; they run from {min(asked)} to {max(asked)} and those from {min(numbers)} to {max(numbers)}: count both from 0 or both "
+            "from 1 (numbered_from: 1 in a PictureFile)"
         )
-    return np.array([position[name] for name in np.asarray(wanted).tolist()], dtype=int)
+    stem = missing[0].rpartition(".")[0]
+    if stem in available:
+        return f"; did you mean {stem}? A picture's name is without its file's suffix"
+    near = did_you_mean(missing[0], available)
+    return near if "did you mean" in near else f"; it holds {listed(available, 3)}"

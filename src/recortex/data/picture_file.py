@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from typing import Any
+from unicodedata import normalize
 
 import numpy as np
 from pydantic import Field
 
-from recortex.data._array_files import read_array
+from recortex.data._array_files import read_array, shape_of
+from recortex.data._in_our_words import CONTROL, in_our_words
+from recortex.data._local_file import LocalFile
+from recortex.data._memory import afford
 from recortex.data.base import Pictures
 from recortex.errors import InvalidInput
-from recortex.stage import LocalPath
+from recortex.plain_yaml import shown
 
 
 class PictureFile(Pictures):
@@ -32,9 +36,9 @@ class PictureFile(Pictures):
         For flat rows: whether pixels run down the columns first, as MATLAB stores them.
     """
 
-    path: LocalPath
+    path: LocalFile
     array: str | None = None
-    names: LocalPath | None = None
+    names: LocalFile | None = None
     numbered_from: int = Field(default=0, ge=0)
     height: int | None = Field(default=None, ge=1)
     width: int | None = Field(default=None, ge=1)
@@ -53,36 +57,50 @@ class PictureFile(Pictures):
             values = values.astype(np.uint8) * 255
         if values.dtype.kind not in "fiu":
             raise InvalidInput(f"{self.path} holds {values.dtype}, not pictures")
-        values = self._unfold(values)
-        if values.ndim == 3:
-            values = values[..., None]
-        if values.ndim != 4 or values.shape[3] not in (1, 3):
-            raise InvalidInput(
-                f"{self.path} has shape {values.shape}; pictures are (picture, height, width) or (picture, height, width, 3)"
-            )
-        names = self._names(len(values))
-        return {"stimulus": names, "picture": as_bytes(values, str(self.path))}
+        number, height, width, channel = self._unfolded(values.shape)
+        if values.ndim == 2 and self.column_major:
+            values = values.reshape(number, width, height).transpose(0, 2, 1)
+        values = values.reshape(number, height, width, channel)
+        return {"stimulus": self._names(number), "picture": as_bytes(values, str(self.path))}
 
-    def _unfold(self, values: np.ndarray) -> np.ndarray:
-        if values.ndim != 2:
-            return values
-        if self.height is None or self.width is None:
-            raise InvalidInput(f"{self.path} has a flat row of {values.shape[1]} pixels a picture; give height and width")
-        if self.height * self.width != values.shape[1]:
-            raise InvalidInput(f"{self.path}: {self.height} x {self.width} is not {values.shape[1]} pixels")
-        order = "F" if self.column_major else "C"
-        return np.stack([row.reshape(self.height, self.width, order=order) for row in values])
+    def expect(self) -> dict[str, int]:
+        """As the file's header says, where it has one.
+
+        Raises
+        ------
+        InvalidInput
+            What a run would refuse, as far as the header shows it.
+        """
+        shape = shape_of(self.path, self.array)
+        return dict(zip(("stimulus", "height", "width", "channel"), self._unfolded(shape), strict=True)) if shape else {}
+
+    def _unfolded(self, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+        """Of an array of pictures: their number, height, width and channels."""
+        if len(shape) == 2:
+            if self.height is None or self.width is None:
+                raise InvalidInput(f"{self.path} has a flat row of {shape[1]} pixels a picture; give height and width")
+            if self.height * self.width != shape[1]:
+                raise InvalidInput(f"{self.path}: {self.height} x {self.width} is not {shape[1]} pixels")
+            return shape[0], self.height, self.width, 1
+        if len(shape) == 3:
+            return shape[0], shape[1], shape[2], 1
+        if len(shape) == 4 and shape[3] in (1, 3):
+            return shape[0], shape[1], shape[2], shape[3]
+        raise InvalidInput(f"{self.path} has shape {shape}; pictures are (picture, height, width) or (picture, height, width, 3)")
 
     def _names(self, count: int) -> np.ndarray:
         if self.names is None:
             return np.arange(self.numbered_from, self.numbered_from + count).astype(str)
-        try:
+        with in_our_words(self.names, "a text file in UTF-8, a name a line"):
+            afford(30 * self.names.stat().st_size, str(self.names), "a name is a line of text")
             lines = self.names.read_text(encoding="utf-8-sig").split("\n")
-        except (OSError, UnicodeDecodeError) as error:
-            raise InvalidInput(f"{self.names} is not a text file in UTF-8, a name a line: {error}") from error
-        names = [line.strip() for line in lines if line.strip()]
+        names = [normalize("NFC", line.strip()) for line in lines if line.strip()]
         if len(names) != count:
             raise InvalidInput(f"{self.names} names {len(names)} pictures and {self.path.name} holds {count}")
+        if strange := [name for name in names if CONTROL.search(name)]:
+            raise InvalidInput(
+                f"{self.names}: the name {shown(strange[0])} holds what ends a line or cannot be seen; take it out"
+            )
         if len(set(names)) != count:
             raise InvalidInput(f"{self.names}: a name stands twice; stimulus names must be distinct")
         return np.array(names)
@@ -96,13 +114,13 @@ def as_bytes(values: np.ndarray, where: str) -> np.ndarray:
     InvalidInput
         NaN, or values outside both ranges.
     """
-    if values.dtype.kind in "iu" and values.min() >= 0 and values.max() <= 1:
-        return (values * 255).astype(np.uint8)  # logical pictures, which MATLAB's files hold as 0 and 1
-    if values.dtype == np.uint8:
+    low, high = values.min(), values.max()  # NaN, where there is one
+    if not (low >= 0 and high <= 255):
+        raise InvalidInput(f"{where}: pixel values run from {low:g} to {high:g}; they must lie in 0 to 255 or 0 to 1")
+    if values.dtype == np.uint8 and high > 1:
         return values
-    if not np.isfinite(values).all() or values.min() < 0 or values.max() > 255:
-        raise InvalidInput(
-            f"{where}: pixel values run from {values.min():g} to {values.max():g}; they must lie in 0 to 255 or 0 to 1"
-        )
-    top = 1.0 if values.dtype.kind == "f" and values.max() <= 1 else 255.0
-    return np.round(values * (255.0 / top)).astype(np.uint8)
+    fractions = high <= 1  # also of whole numbers: logical pictures, which MATLAB's files hold as 0 and 1
+    made = np.empty(values.shape, dtype=np.uint8)
+    for row, picture in enumerate(values):  # one at a time: a stack in float64 is eight times as large as it need be
+        made[row] = np.round(picture * (255.0 if fractions else 1.0))
+    return made

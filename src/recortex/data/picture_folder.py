@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from pydantic import Field
 
-from recortex.data._picture_bytes import SUFFIXES, Colours, read_picture
+from recortex.data._memory import afford
+from recortex.data._picture_bytes import SUFFIXES, Colours, picture_name, read_picture
 from recortex.data.base import Pictures
 from recortex.errors import InvalidInput, listed
 from recortex.keys import visible_files
@@ -60,13 +62,15 @@ class PictureFolder(Pictures):
         files = self._files()
         if not files:
             raise InvalidInput(f"{self.path} holds no pictures ({', '.join(SUFFIXES)})")
-        names = [file.stem for file in files]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
+        names = [picture_name(file) for file in files]
+        if twice := sorted(name for name, count in Counter(names).items() if count > 1):
             raise InvalidInput(f"{self.path}: {listed(twice, 3)} names more than one file; stimulus names must be distinct")
         pictures: np.ndarray | None = None
         for row, file in enumerate(steps(files, "pictures")):
             picture = read_picture(file, self.size, self.colours)
             if pictures is None:
+                what = f"{self.path}: {len(files)} pictures of {picture.shape[0]} x {picture.shape[1]} pixels"
+                afford(len(files) * picture.nbytes, what, "bring them to a smaller size with size: 256")
                 pictures = np.empty((len(files), *picture.shape), dtype=np.uint8)
             if picture.shape != pictures.shape[1:]:
                 raise InvalidInput(

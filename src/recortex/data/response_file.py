@@ -7,12 +7,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from recortex.data._array_files import read_array
-from recortex.data._nifti import is_nifti, read_volumes
+from recortex.data._array_files import read_array, shape_of
+from recortex.data._local_file import LocalFile
+from recortex.data._nifti import is_nifti, read_volumes, size_of
 from recortex.data._trial_table import read_trials
 from recortex.data.base import Responses
 from recortex.errors import InvalidInput
-from recortex.stage import LocalPath
 
 
 class ResponseFile(Responses):
@@ -38,10 +38,10 @@ class ResponseFile(Responses):
         Whether presentations of one stimulus stay single trials or are averaged.
     """
 
-    path: LocalPath
-    trials: LocalPath
+    path: LocalFile
+    trials: LocalFile
     array: str | None = None
-    mask: LocalPath | None = None
+    mask: LocalFile | None = None
     trial_axis: Literal[0, 1] = 0
     drop_units: Literal["none", "invalid"] = "none"
     disclosed: tuple[str, ...] = ()
@@ -63,38 +63,59 @@ class ResponseFile(Responses):
             The file cannot be read, has the wrong number of axes, or another number of trials than the table.
         """
         table = read_trials(self.trials)
+        self._check_fields()
         if is_nifti(self.path):
-            if self.trial_axis != 0:
-                raise InvalidInput(f"{self.path} is an image, whose volumes are its trials: leave out trial_axis")
             arrays = read_volumes(self.path, self.mask)
         else:
-            if self.mask is not None:
-                raise InvalidInput(f"{self.path} is not a NIfTI image, so mask: {self.mask.name} does not apply to it")
             values = read_array(self.path, self.array)
-            if values.ndim != 2 or values.dtype.kind not in "fiu":
-                raise InvalidInput(
-                    f"{self.path} holds {values.dtype} of shape {values.shape}; responses are numbers of shape (trial, unit)"
-                )
+            self._check_axes(values.shape)
+            if values.dtype.kind == "b":
+                raise InvalidInput(f"{self.path} holds true and false; responses are numbers of shape (trial, unit)")
             values = values.T if self.trial_axis == 1 else values
             arrays = {"responses": values, "column": np.arange(values.shape[1])}
         self._check_length(arrays["responses"].shape, len(table["stimulus"]))
         dtype = arrays["responses"].dtype
-        # numbers that float32 cannot hold stay float64; either way in this machine's byte order
+        # numbers that float32 cannot hold stay float64; either way in this machine's byte order, and as they are where they can be
         wide = dtype.itemsize >= (8 if dtype.kind == "f" else 4)
-        arrays["responses"] = arrays["responses"].astype(np.float64 if wide else np.float32)
+        arrays["responses"] = arrays["responses"].astype(np.float64 if wide else np.float32, copy=False)
         return (self._valid(arrays) if self.drop_units == "invalid" else arrays) | table
 
-    def expect(self) -> dict[str, int]:
-        """As the file's header says, where it has one that is cheap to read."""
-        if is_nifti(self.path) or self.path.suffix.lower() != ".npy":
-            return {}
-        try:
-            shape = np.load(self.path, mmap_mode="r", allow_pickle=False).shape
-        except (ValueError, OSError):
-            return {}
-        return dict(zip(("trial", "unit"), shape[:: -1 if self.trial_axis else 1], strict=True)) if len(shape) == 2 else {}
+    def _check_fields(self) -> None:
+        if is_nifti(self.path):
+            if self.trial_axis != 0:
+                raise InvalidInput(f"{self.path} is an image, whose volumes are its trials: leave out trial_axis")
+            if self.array is not None:
+                raise InvalidInput(f"{self.path} is an image, without named arrays: leave out array: {self.array}")
+        elif self.mask is not None:
+            raise InvalidInput(f"{self.path} is not a NIfTI image, so mask: {self.mask.name} does not apply to it")
 
-    def _check_length(self, shape: tuple[int, ...], lines: int) -> None:
+    def expect(self) -> dict[str, int]:
+        """As the headers and the trial table say; without the units of a table of numbers, which only reading it tells.
+
+        Raises
+        ------
+        InvalidInput
+            What a run would refuse, as far as headers show it.
+        """
+        table = read_trials(self.trials)
+        self._check_fields()
+        if is_nifti(self.path):
+            shape: tuple[int, ...] | None = size_of(self.path, self.mask)
+        else:
+            shape = shape_of(self.path, self.array)
+        if shape is None:
+            return {}
+        self._check_axes(shape)
+        trials, units = shape[::-1] if self.trial_axis else shape
+        self._check_length((trials, units), len(table["stimulus"]))
+        return {"trial": len(set(table["stimulus"].tolist())) if self.repeats == "average" else trials, "unit": units}
+
+    def _check_axes(self, shape: tuple[int, ...]) -> None:
+        if len(shape) != 2:
+            remedy = "flatten what follows the trials (reshape(len(x), -1)), or name another array"
+            raise InvalidInput(f"{self.path} has shape {shape}; responses are numbers of shape (trial, unit): {remedy}")
+
+    def _check_length(self, shape: tuple[int, int], lines: int) -> None:
         if shape[0] == lines:
             return
         other = 1 - self.trial_axis
@@ -108,7 +129,9 @@ class ResponseFile(Responses):
         responses = arrays["responses"]
         valid = np.isfinite(responses).all(axis=0) & (responses != responses[:1]).any(axis=0)
         if not valid.any():
-            raise InvalidInput(f"{self.path}: every unit is NaN, infinite or constant")
+            raise InvalidInput(
+                f"{self.path}: every unit is NaN, infinite or constant; is this the right array, and the right mask?"
+            )
         if not valid.all():
             logging.getLogger("recortex").warning(
                 "%s: %d of %d units are NaN, infinite or constant and were left out",

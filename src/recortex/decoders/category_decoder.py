@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from recortex.errors import InvalidInput, did_you_mean
+from recortex.errors import InvalidInput, did_you_mean, no_column
 from recortex.fits.base import Fit
 from recortex.fits.pairs import Pairs
 from recortex.splits.base import Fold, check
@@ -62,7 +62,7 @@ class CategoryDecoder(Fit):
         """
         trials = self.brain.trial_table()
         if self.column not in trials:
-            raise InvalidInput(f"the trials have no column {self.column}{did_you_mean(self.column, trials)}")
+            raise InvalidInput(no_column("column", self.column, trials))
         labels = np.asarray(trials[self.column]).astype(str)
         present = np.unique(labels)
         for label in self.among:

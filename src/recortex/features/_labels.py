@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from recortex.data.base import NUMBERS, Responses
-from recortex.errors import InvalidInput, did_you_mean
+from recortex.errors import InvalidInput, no_column
 
 
 def labels_of_stimuli(brain: Responses, column: str) -> tuple[np.ndarray, np.ndarray]:
@@ -30,13 +30,15 @@ def labels_of_stimuli(brain: Responses, column: str) -> tuple[np.ndarray, np.nda
     """
     trials = brain.trial_table()
     if column not in trials:
-        raise InvalidInput(f"column: the trials of {brain.where()} have no column {column}{did_you_mean(column, trials)}")
+        raise InvalidInput(no_column(f"column ({brain.where()})", column, trials))
     if column in NUMBERS:
         raise InvalidInput(f"column: {column} holds times, not labels")
     found: dict[str, str] = {}
     for row, (stimulus, label) in enumerate(zip(trials["stimulus"].tolist(), trials[column].tolist(), strict=True)):
         if label in ("", "n/a"):
-            raise InvalidInput(f"{brain.where()}: trial {row} ({stimulus}) has no {column}; complete the trial table")
+            raise InvalidInput(
+                f"{brain.where()}: trial {row} ({stimulus}), counted from 0, has no {column}; complete the trial table"
+            )
         if found.setdefault(stimulus, label) != label:
             raise InvalidInput(
                 f"{brain.where()}: stimulus {stimulus} has two values of {column} ({found[stimulus]} and {label}), so its features "

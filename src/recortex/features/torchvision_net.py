@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
-from urllib.error import URLError
 
 import numpy as np
 from pydantic import Field
 
 from recortex import keys
 from recortex.data.base import Pictures
+from recortex.data.download import download
 from recortex.errors import InvalidInput, MissingData, did_you_mean, listed
+from recortex.features._weights import read_weights
 from recortex.features.base import Features
 from recortex.progress import steps
 from recortex.stage import NOT_IN_KEY, LocalPath, Tiling
@@ -128,41 +129,17 @@ class TorchvisionNet(Features):
         if self.model not in builders:
             raise InvalidInput(f"torchvision has no model {self.model}{did_you_mean(self.model, builders)}")
         network = torchvision.models.get_model(self.model, weights=None)
-        state = self._read(self.weights_file) if self.weights_file else self._published()
-        origin = self.weights_file or self.weights
-        if not isinstance(state, dict):
-            raise InvalidInput(f"{origin} holds a {type(state).__name__}, not the weights of {self.model} by name")
-        if (
-            len(wrapped := [key for key in state if isinstance(state[key], dict) and "weight" in " ".join(map(str, state[key]))])
-            == 1
-        ):
-            raise InvalidInput(
-                f"{origin} is a checkpoint with the weights of {self.model} under {wrapped[0]!r}; save that part alone"
-            )
+        path = self.weights_file or self._published()
+        state = read_weights(path)
         try:
             network.load_state_dict(state)
         except (RuntimeError, TypeError, AttributeError) as error:
             expected = set(network.state_dict())
             wrong = sorted(expected ^ set(state)) or [str(error).splitlines()[-1].strip()]
-            raise InvalidInput(f"{origin}: the weights do not fit {self.model}: {listed(wrong, 3)}") from error
+            raise InvalidInput(f"{path}: the weights do not fit {self.model}: {listed(wrong, 3)}") from error
         if hasattr(network, "transform_input"):
             network.transform_input = True  # torchvision's own weights of these models want another normalisation
         return network.to(torch.float32)
-
-    @staticmethod
-    def _read(path: Path) -> dict[str, Any]:
-        import torch
-
-        try:
-            if path.suffix == ".safetensors":
-                from safetensors.torch import load_file
-
-                return load_file(path)
-            return torch.load(path, map_location="cpu", weights_only=True)
-        except Exception as error:  # a foreign file raises whatever the parser stumbles over
-            raise InvalidInput(
-                f"{path} cannot be read as weights: {' '.join(str(error).split())[:200] or type(error).__name__}"
-            ) from error
 
     def _usual(self) -> list[str]:
         """The model's published weights that want ImageNet's normalisation."""
@@ -171,7 +148,9 @@ class TorchvisionNet(Features):
         choices = torchvision.models.get_model_weights(self.model)
         return [choice.name for choice in choices if tuple(choice.transforms().mean) == IMAGENET_MEAN] or ["another model"]
 
-    def _published(self) -> dict[str, Any]:
+    def _published(self) -> Path:
+        """The file of torchvision's own weights: in a mirror, in PyTorch's cache, or fetched into it."""
+        import torch
         import torchvision
 
         choices = torchvision.models.get_model_weights(self.model)
@@ -187,18 +166,19 @@ class TorchvisionNet(Features):
                 f"{self.model}'s weights {self.weights} want another normalisation than ImageNet's; use {listed(self._usual())}"
             )
         name = weights.url.rsplit("/", 1)[-1]
-        for folder in os.environ.get("RECORTEX_MIRROR", "").split(os.pathsep):
-            for found in sorted(Path(folder).rglob(name)) if folder else []:
-                # torchvision's names end in the first digits of the file's sha256
-                if not keys.content(found).startswith(found.stem.rsplit("-", 1)[-1]):
+        digest = Path(name).stem.rsplit("-", 1)[-1]  # torchvision's names end in the first digits of the file's sha256
+        cached = Path(torch.hub.get_dir()) / "checkpoints" / name
+        mirrors = [Path(folder) for folder in os.environ.get("RECORTEX_MIRROR", "").split(os.pathsep) if folder]
+        for found in (*(path for folder in mirrors for path in sorted(folder.rglob(name))), cached):
+            if found.is_file():
+                if not keys.content(found).startswith(digest):
                     raise InvalidInput(f"{found} is not the published file of that name (its sha256 differs); replace it")
-                return self._read(found)
+                return found
         try:
-            return weights.get_state_dict(progress=False, check_hash=True)
-        except (URLError, OSError, RuntimeError) as error:
+            return download(weights.url, cached, sha256=digest, elsewhere="TORCH_HOME")
+        except MissingData as error:
             raise MissingData(
-                f"the weights {name} of {self.model} are not on this machine and {weights.url} cannot be reached; put the file "
-                "into a folder of RECORTEX_MIRROR, or name it with weights_file"
+                f"the weights {name} of {self.model} are not on this machine: {error}, or name it with weights_file"
             ) from error
 
 

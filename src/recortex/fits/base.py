@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from recortex.data.base import Responses
-from recortex.errors import InvalidInput, did_you_mean
+from recortex.errors import InvalidInput, no_column
 from recortex.features.base import Features
 from recortex.fits.baselines import trial_order
 from recortex.fits.pairs import Pairs
@@ -140,9 +140,7 @@ class Fit(Stage):
         if self.normalise == "none":
             return None
         if self.normalise_by not in trials:
-            raise InvalidInput(
-                f"normalise_by: the trials have no column {self.normalise_by}{did_you_mean(self.normalise_by, trials)}"
-            )
+            raise InvalidInput(no_column("normalise_by", self.normalise_by, trials))
         return ZScore(qualified(trials, self.normalise_by), self.normalise_by, self.normalise == "unsupervised")
 
     def expect(self) -> dict[str, int]:

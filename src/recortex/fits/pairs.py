@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from recortex.errors import InvalidInput, did_you_mean
+from recortex.errors import InvalidInput, no_column
 from recortex.metrics import circular_shift, permute_pairs
 from recortex.responses.normalisation import ZScore
 from recortex.splits.base import Fold, Trials, qualified
@@ -127,10 +127,17 @@ class Pairs:
             source = circular_shift(groups, rng) if shift else permute_pairs(groups, rng, within=labels)
             if number == 0 and self.targets.ndim == 1 and _same_partition(self.targets, self.targets[source]):
                 raise InvalidInput(
-                    f"exchange: {exchange} only gives the labels other names, so every fit on permuted pairs would be the real one; "
-                    "exchange stimuli, or blocks within their run"
+                    f"exchange: moving each {exchange} as a whole only renames the categories, so chance would equal the score; set "
+                    + self._other_exchange(exchange)
                 )
             yield source
+
+    def _other_exchange(self, exchange: str) -> str:
+        """What to set instead, of what this trial table has."""
+        ways = [] if exchange == "stimulus" else ["exchange: stimulus"]
+        if exchange != "block" and {"block", "run"} <= set(self.trials):
+            ways.append("exchange: block with permute_within: run")
+        return ", or ".join(ways or ["permutations: 0"])
 
     def _roles(self) -> np.ndarray:
         """Whether each trial is ever held out, only fits, or does neither."""
@@ -150,8 +157,8 @@ class Pairs:
             inside = f" within {within}" if within else ""
             raise InvalidInput(
                 f"exchange: {exchange}{inside} leaves {arrangements} arrangement{'s' if arrangements > 1 else ''} of {len(units)} "
-                "held-out units (only units with equal numbers of trials change places), so no p-value could be small; exchange a "
-                "smaller unit, leave out permute_within, or set permutations: 0"
+                f"held-out groups (one {exchange} each; only those with equal numbers of trials change places), so no p-value could be "
+                "small; exchange something smaller, leave out permute_within, or set permutations: 0"
             )
 
     def column(self, name: str, asked: str) -> np.ndarray:
@@ -163,7 +170,7 @@ class Pairs:
             The trials have none of this name; the message says who `asked`.
         """
         if name not in self.trials:
-            raise InvalidInput(f"{asked}: the trials have no column {name}{did_you_mean(name, self.trials)}")
+            raise InvalidInput(no_column(asked, name, self.trials))
         return qualified(self.trials, name)
 
 

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from recortex.errors import InvalidInput
+from recortex.errors import InvalidInput, listed
 from recortex.linear.folds import CrossValidation
 from recortex.linear.ridge import RidgeCV
 
@@ -79,7 +79,7 @@ class CalibratedRidgeCV(RidgeCV):
     ) -> CalibratedRidgeCV:
         """Fit the ridge and its calibration; parameters as in `RidgeCV.fit`."""
         if self.calibration not in _CALIBRATIONS:
-            raise InvalidInput(f"calibration must be one of {_CALIBRATIONS}, got {self.calibration!r}.")
+            raise InvalidInput(f"calibration must be one of {listed(_CALIBRATIONS)}, got {self.calibration!r}")
         tiles: list[np.ndarray] = []
 
         def observe(truth: np.ndarray, predicted: np.ndarray, weight: np.ndarray | None) -> None:

@@ -183,7 +183,7 @@ def build_designs(
     """
     for number, fold in enumerate(folds):
         if weight is not None and not all(weight[side].any() for side in fold):
-            raise InvalidInput(f"Fold {number} of cv has no sample_weight on its training or its test side.")
+            raise InvalidInput(f"Fold {number} of cv has no sample_weight on its training or its test side")
     if solver == "dual" and scale_features:
         everything = (np.arange(len(X)), _NO_ATOMS)
         designs = []

@@ -47,19 +47,22 @@ def resolve_folds(cv: CrossValidation, X: np.ndarray, y: np.ndarray | None = Non
         if cv is None or isinstance(cv, (int, np.integer)):
             count, distinct = 5 if cv is None else int(cv), len(np.unique(groups))
             if distinct < count:
-                raise InvalidInput(f"cv={count} needs {count} groups in training and there are {distinct}; use a smaller cv")
+                way = f"set cv to {distinct} or less" if distinct > 1 else "none can be held out"
+                raise InvalidInput(
+                    f"cv={count} needs {count} different stimuli (or other groups) in training, and there are {distinct}; {way}"
+                )
             cv = GroupKFold(count)
     pairs = check_cv(cv, y, classifier=False).split(X, y, groups)
     folds = [(_rows(train, len(X)), _rows(test, len(X))) for train, test in pairs]
     if not folds:
-        raise InvalidInput("cv has no folds.")
+        raise InvalidInput("cv has no folds")
     for number, (train, test) in enumerate(folds):
         if not (train.size and test.size):
-            raise InvalidInput(f"Fold {number} of cv has no {'test' if train.size else 'training'} rows.")
+            raise InvalidInput(f"Fold {number} of cv has no {'test' if train.size else 'training'} rows")
         if np.intersect1d(train, test).size:
-            raise InvalidInput(f"Fold {number} of cv trains on rows that it tests.")
+            raise InvalidInput(f"Fold {number} of cv trains on rows that it tests")
         if groups is not None and np.intersect1d(groups[train], groups[test]).size:
-            raise InvalidInput(f"Fold {number} of cv has rows of one group on both sides.")
+            raise InvalidInput(f"Fold {number} of cv has rows of one group on both sides")
     return folds
 
 
@@ -69,9 +72,9 @@ def _rows(indices: ArrayLike, n_rows: int) -> np.ndarray:
         indices = np.flatnonzero(indices)
     indices = indices.astype(np.intp, copy=False)
     if indices.size and (indices.min() < 0 or indices.max() >= n_rows):
-        raise InvalidInput(f"cv has row indices outside of the data, n_samples={n_rows}.")
+        raise InvalidInput(f"cv has row indices outside of the data, n_samples={n_rows}")
     if np.unique(indices).size != indices.size:
-        raise InvalidInput("cv lists a row twice in one side of a fold; give it a sample_weight instead.")
+        raise InvalidInput("cv lists a row twice in one side of a fold; give it a sample_weight instead")
     return indices
 
 

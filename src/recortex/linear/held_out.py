@@ -61,7 +61,7 @@ def held_out_predictions(
     folds = resolve_folds(folds, X, y, groups)
     tested = np.concatenate([test for _, test in folds])
     if np.unique(tested).size != tested.size:
-        raise InvalidInput("A row is tested by more than one fold: its predictions cannot be pooled.")
+        raise InvalidInput("A row is tested by more than one fold: its predictions cannot be pooled")
     estimators, predictions = [], []
     for train, test in folds:
         inner = {} if groups is None else {"groups": np.asarray(groups)[train]}

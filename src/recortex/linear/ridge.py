@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from recortex.errors import InvalidInput
+from recortex.errors import InvalidInput, listed
 from recortex.linear.design import Design, build_designs
 from recortex.linear.folds import CrossValidation, resolve_folds
 from recortex.linear.statistics import SufficientStatistics
@@ -177,11 +177,11 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
     def _checked_alphas(self) -> np.ndarray:
         alphas = np.atleast_1d(np.asarray(self.alphas, np.float64))
         if alphas.ndim != 1 or not alphas.size:
-            raise InvalidInput(f"alphas must be a non-empty sequence of numbers, got {self.alphas!r}.")
-        if not (np.isfinite(alphas).all() and (alphas >= 0).all()):
-            raise InvalidInput(f"alphas must be finite and >= 0, got {self.alphas!r}.")
+            raise InvalidInput("alphas must be a non-empty list of numbers, as in (1, 10, 100)")
+        if len(bad := alphas[~(np.isfinite(alphas) & (alphas >= 0))]):
+            raise InvalidInput(f"alphas must be finite and >= 0, got {listed(bad)}")
         if self.solver not in ("auto", "primal", "dual"):
-            raise InvalidInput(f"solver must be 'auto', 'primal' or 'dual', got {self.solver!r}.")
+            raise InvalidInput(f"solver must be auto, primal or dual, got {self.solver!r}")
         return alphas
 
 
@@ -190,7 +190,7 @@ def _checked_weight(sample_weight: ArrayLike | None, X: np.ndarray) -> np.ndarra
         return None
     weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     if not weight.any():
-        raise InvalidInput("sample_weight is zero everywhere.")
+        raise InvalidInput("sample_weight is zero everywhere")
     return weight
 
 

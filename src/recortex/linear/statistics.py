@@ -137,7 +137,7 @@ class SufficientStatistics:
     def gram(self) -> np.ndarray:
         """`xx`, (feature, feature), where it is kept."""
         if self.xx is None:
-            raise InvalidInput("These statistics are a tile of targets and have no Gram matrix.")
+            raise InvalidInput("These statistics are a tile of targets and have no Gram matrix")
         return self.xx
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import types
 import typing
 from pathlib import Path
@@ -9,10 +10,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from recortex import catalog
+from recortex import catalog, plain_yaml
 from recortex.errors import InvalidInput, did_you_mean
-from recortex.pipeline.entries import Entries
+from recortex.pipeline.entries import Entries, Entry
+from recortex.plain_yaml import shown
 from recortex.stage import LocalPath, Node, Stage, is_abstract
+
+DEEPEST = 50  # entries that use each other in a row; keys, records and messages to workers follow them inwards
 
 
 def build(entries: Entries) -> dict[str, Node]:
@@ -21,83 +25,124 @@ def build(entries: Entries) -> dict[str, Node]:
     Raises
     ------
     InvalidInput
-        An unknown type, field or reference; a cycle; a value or an input of the wrong kind.
+        An unknown type, field or reference; a circle, or a chain without end; a value or an input of the wrong kind.
     """
-    built: dict[str, Node] = {}
+    builder = _Builder(entries)
     for name in entries:
-        _build(name, entries, built, [])
-    return built
+        builder.node(name)
+    return builder.nodes
 
 
-def _build(name: str, entries: Entries, built: dict[str, Node], path: list[str]) -> Node:
-    if name in built:
-        return built[name]
-    if name in path:
-        cycle = [*path[path.index(name) :], name]
-        raise InvalidInput(f"the entries use each other in a circle: {' -> '.join(cycle)}")
-    entry = entries[name]
-    try:
+class _Builder:
+    def __init__(self, entries: Entries):
+        self.entries = entries
+        self.nodes: dict[str, Node] = {}
+        self.depths: dict[int, int] = {}
+        self.path: list[str] = []
+
+    def node(self, name: str) -> Node:
+        """The node of an entry, made when it is first asked for."""
+        if name in self.nodes:
+            return self.nodes[name]
+        if name in self.path:
+            circle = " -> ".join([*self.path[self.path.index(name) :], name])
+            raise InvalidInput(f"the entries use each other in a circle: {shown(circle, 400)}")
+        self.path.append(name)
+        entry = self.entries[name]
+        if entry.type not in catalog.STAGES:
+            raise InvalidInput(f"{name}: there is no stage {shown(entry.type)}{did_you_mean(entry.type, catalog.STAGES)}")
         cls = catalog.find(entry.type)
-    except InvalidInput as error:
-        raise InvalidInput(f"{name}: {error}") from None
-    values = {}
-    for key, value in entry.fields.items():
-        if key not in cls.model_fields:
-            raise InvalidInput(f"{name}: {entry.type} has no field {key}{did_you_mean(key, cls.model_fields)}")
-        annotation = cls.model_fields[key].annotation
+        values = {}
+        for key, value in entry.fields.items():
+            if key not in cls.model_fields:
+                hint = self.further(entry, key) or did_you_mean(key, cls.model_fields)
+                raise InvalidInput(f"{name}: {entry.type} has no field {shown(key)}{hint}")
+            values[key] = self.resolve(
+                value, cls.model_fields[key].annotation, entry.folders.get(key, Path.cwd()), f"{name}.{key}"
+            )
+        try:
+            node = cls.model_validate(values, strict=True)  # what YAML tells apart stays apart: true is not 1, "3" not 3
+        except ValidationError as error:
+            lacking = [first["loc"][-1] for first in error.errors()[:1] if first["type"] == "missing"]
+            said = f"{name}: {entry.type} needs the field {lacking[0]}" if lacking else plain_yaml.complaint(error, name)
+            raise InvalidInput(said) from None
+        if issubclass(cls, Stage) and is_abstract(cls):
+            raise InvalidInput(f"{name}: {entry.type} is a kind of stage, not one that computes")
+        self.depths[id(node)] = 1 + max((self.depths.get(id(child), 0) for _, child in node.children()), default=0)
+        self.check_depth(self.depths[id(node)])
+        self.path.pop()
+        self.nodes[name] = node
+        return node
 
-        def refer(text: str, wanted: tuple[type[Node], ...], field: str = key) -> Node:
-            if text not in entries:
-                raise InvalidInput(f"{name}.{field}: there is no entry {text}{did_you_mean(text, entries)}")
-            node = _build(text, entries, built, [*path, name])
-            if not isinstance(node, wanted):
-                kinds = " or ".join(_article(cls.__name__) for cls in wanted)
-                given = _article(node.type_name())
-                raise InvalidInput(f"{name}.{field} needs {kinds}; {text} is {given}{_fitting(wanted, built)}")
-            return node
+    def further(self, entry: Entry, key: str) -> str:
+        """A hint where a key reaches through a field, as in ``split.folds``, into the entry that the field names."""
+        field, dot, rest = key.partition(".")
+        other = entry.fields.get(field)
+        named = dot and isinstance(other, str) and other in self.entries
+        return f"; change the entry that {field} names: {other}.{shown(rest)}" if named else ""
 
-        values[key] = _resolve(value, annotation, refer, entry.folders.get(key, Path.cwd()), f"{name}.{key}")
-    try:
-        built[name] = cls(**values)
-    except ValidationError as error:
-        raise InvalidInput(_one_line(error, name, entry.type)) from None
-    if issubclass(cls, Stage) and is_abstract(cls):
-        raise InvalidInput(f"{name}: {entry.type} is a kind of stage, not one that computes")
-    return built[name]
+    def resolve(self, value: Any, annotation: Any, folder: Path, where: str) -> Any:
+        """Follow a field's annotation down to where a string names another entry, or a file."""
+        inner = _inside(annotation, type(value))
+        if inner is not None and isinstance(value, list):
+            return tuple(self.resolve(item, inner, folder, where) for item in value)
+        if inner is not None and isinstance(value, dict):
+            return {key: self.resolve(item, inner, folder, where) for key, item in value.items()}
+        wanted = _node_types(annotation)
+        if wanted and value is not None:
+            return self.refer(value, wanted, where)
+        if isinstance(value, str) and _mentions(annotation, LocalPath):
+            return _path(value, folder, where)
+        return value
 
-
-def _resolve(value: Any, annotation: Any, refer: Any, folder: Path, where: str) -> Any:
-    """Follow a field's annotation down to where a string names another entry, or a file."""
-    wanted = _node_types(annotation)
-    if isinstance(value, list):
-        inner = _inside(annotation)
-        return tuple(_resolve(item, inner, refer, folder, where) for item in value)
-    if isinstance(value, dict) and wanted:
-        if "type" in value:
+    def refer(self, text: Any, wanted: tuple[type[Node], ...], where: str) -> Node:
+        """The node that a field names."""
+        if isinstance(text, dict):
             raise InvalidInput(f"{where}: give the stage a name: an entry of its own, and its name here")
-        inner = _inside(annotation)
-        return {key: _resolve(item, inner, refer, folder, where) for key, item in value.items()}
-    if wanted and value is not None:
-        if not isinstance(value, str):
-            raise InvalidInput(f"{where} must be the name of an entry, got {value!r}")
-        return refer(value, wanted)
-    if isinstance(value, str) and _mentions(annotation, LocalPath):
-        return folder / Path(value).expanduser()
-    return value
+        if not isinstance(text, str):
+            raise InvalidInput(f"{where} must be the name of an entry, got {shown(repr(text))}")
+        if text not in self.entries:
+            raise InvalidInput(f"{where}: there is no entry {shown(text)}{did_you_mean(text, self.entries)}")
+        self.check_depth(len(self.path))
+        node = self.node(text)
+        if not isinstance(node, wanted):
+            kinds = " or ".join(cls.__name__ for cls in wanted)
+            raise InvalidInput(
+                f"{where} needs an entry of kind {kinds}; {text} is {_article(node.type_name())}{_fitting(wanted, self.nodes)}"
+            )
+        return node
+
+    def check_depth(self, depth: int) -> None:
+        """Refuse what would run out of Python's stack, here or on the way to a worker."""
+        if depth > DEEPEST:
+            raise InvalidInput(f"{self.path[-1]}: more than {DEEPEST} entries use each other in a row, or in a circle")
+
+
+def _path(value: str, folder: Path, where: str) -> Path:
+    """A path in a field, from the folder of whoever wrote it; a file or folder, since a device or pipe may never end."""
+    try:
+        path = folder / Path(value).expanduser()
+        if not value.strip() or path in (Path(path.anchor), Path(os.path.expanduser("~"))):
+            raise InvalidInput(f"{where}: must name a file or folder of yours, got {shown(repr(value))}")
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise InvalidInput(f"{where}: {path} is a device or pipe; name a file or folder")
+    except (OSError, RuntimeError) as error:  # too long, not to be looked into, nobody's home
+        raise InvalidInput(f"{where}: {shown(value)} cannot be used: {getattr(error, 'strerror', None) or error}") from error
+    return path
 
 
 def _arguments(annotation: Any) -> tuple[Any, ...]:
     return typing.get_args(annotation) if typing.get_origin(annotation) is not None else ()
 
 
-def _inside(annotation: Any) -> Any:
-    """What a list or dictionary of this annotation holds."""
+def _inside(annotation: Any, kind: type) -> Any:
+    """What a list or dictionary holds that stands in this annotation; None where none does."""
     origin = typing.get_origin(annotation)
     if origin in (typing.Union, types.UnionType):
-        collections = [part for part in _arguments(annotation) if typing.get_origin(part) in (tuple, list, dict)]
-        return _inside(collections[0]) if collections else annotation
+        return next((inner for part in _arguments(annotation) if (inner := _inside(part, kind)) is not None), None)
     parts = [part for part in _arguments(annotation) if part is not Ellipsis]
-    return parts[-1] if parts else Any
+    fits = origin in (tuple, list, set, frozenset) if kind is list else kind is dict and origin is dict
+    return parts[-1] if parts and fits else None
 
 
 def _node_types(annotation: Any) -> tuple[type[Node], ...]:
@@ -118,16 +163,3 @@ def _article(word: str) -> str:
 def _fitting(wanted: tuple[type[Node], ...], built: dict[str, Node]) -> str:
     fitting = [name for name, node in built.items() if isinstance(node, wanted)]
     return f"; {', '.join(fitting)} would do" if fitting else ""
-
-
-def _one_line(error: ValidationError, name: str, type_name: str) -> str:
-    """Pydantic's first complaint, in our words."""
-    first = error.errors()[0]
-    place = ".".join(str(part) for part in (name, *first["loc"]))
-    if first["type"] == "missing":
-        return f"{name}: {type_name} needs the field {first['loc'][-1]}"
-    said = first["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    given = first["input"]
-    shown = "" if isinstance(given, dict | Node) or said.startswith("there is no") else f", got {given!r}"
-    more = f" (and {len(error.errors()) - 1} more)" if len(error.errors()) > 1 else ""
-    return f"{place}: {said}{shown}{more}"

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Mapping, Sequence
-from copy import deepcopy
-from dataclasses import dataclass, field
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import prod
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from recortex import plain_yaml
 from recortex.errors import InvalidInput, did_you_mean
+from recortex.plain_yaml import shown
 from recortex.stage import LocalPath, Node
 
-MOST_BYTES = 2_000_000
-DEEPEST = 20
+LONGEST = 200  # bytes: names of entries and branches name files, which may have 255 with what is put around them
+MOST_BRANCHES = 1000
 
 
-@dataclass
+@dataclass(frozen=True)
 class Entry:
     """One named entry.
 
@@ -55,16 +56,26 @@ def pipeline_file(name: str | Path) -> Path:
     InvalidInput
         There is none.
     """
-    path = Path(name).expanduser()
-    if path.is_file():
-        return path
-    if path.exists():
-        raise InvalidInput(f"{path} is a folder, not a pipeline file")
-    for candidate in (shipped() / path.name, shipped() / f"{path.name}.yaml"):
-        if candidate.is_file() and str(path) in (candidate.name, candidate.stem, f"pipelines/{candidate.name}"):
-            return candidate
-    known = sorted(file.stem for file in shipped().glob("*.yaml"))
-    raise InvalidInput(f"there is no pipeline file {name}{did_you_mean(path.stem, known)}")
+    words = shown(name, 400)
+    try:
+        path = Path(name).expanduser()
+        if path.is_file():
+            return path
+        if path.exists():
+            raise InvalidInput(f"{words} is {'a folder' if path.is_dir() else 'a device or pipe'}, not a pipeline file")
+    except (OSError, RuntimeError) as error:  # a name too long, a folder that may not be looked into, a person who is not there
+        raise InvalidInput(f"there is no pipeline file {words}: {getattr(error, 'strerror', None) or error}") from error
+    ours = {file.stem: file for file in shipped().glob("*.yaml")}
+    for stem, file in ours.items():
+        if str(path) in (stem, file.name, f"pipelines/{file.name}"):
+            return file
+    here = path.parent if path.parent.is_dir() else Path()
+    near = did_you_mean(path.name, [file.name for file in (*here.glob("*.yaml"), *here.glob("*.yml"))])
+    if "did you mean" not in near:
+        near = did_you_mean(path.stem, ours)
+    if "did you mean" not in near:
+        near = f"; name one of yours (`recortex new` writes one), or one that comes with recortex: {', '.join(sorted(ours))}"
+    raise InvalidInput(f"there is no pipeline file {words} in {here.absolute()}{near}")
 
 
 def read(path: Path) -> Entries:
@@ -73,18 +84,9 @@ def read(path: Path) -> Entries:
     Raises
     ------
     InvalidInput
-        It is not a mapping of names to entries with a type, or uses tags, anchors, doubled names, or more depth or length than a
-        pipeline needs; the message names the line or entry.
+        It is no mapping of names to entries with a type, or as `recortex.plain_yaml.read`; the message names the line or entry.
     """
-    found = {}
-    for name, body in _mapping(path).items():
-        if "type" not in body:
-            raise InvalidInput(f"{path}: {name} has no type, as in {name}: {{type: RidgeEncoder, ...}}")
-        if not isinstance(body["type"], str):
-            raise InvalidInput(f"{path}: {name}: type must be a name, got {body['type']!r}")
-        fields = {key: value for key, value in body.items() if key != "type"}
-        found[name] = Entry(body["type"], fields, dict.fromkeys(fields, path.absolute().parent))
-    return found
+    return overlay({}, path)
 
 
 def overlay(entries: Entries, path: Path) -> Entries:
@@ -95,22 +97,30 @@ def overlay(entries: Entries, path: Path) -> Entries:
     InvalidInput
         As `read`; or an entry without a type that is not there to be changed.
     """
-    out = deepcopy(entries)
-    for name, body in _mapping(path).items():
+    out, where = dict(entries), shown(path, 400)
+    for name, body in plain_yaml.read(path, "a pipeline").items():
+        _check_name(name, where)
+        if not isinstance(body, dict) or not all(isinstance(key, str) for key in body):
+            if name == "type":
+                raise InvalidInput(f"{where}: a stage needs a name of its own in front, as in brain: {{type: ResponseFile, ...}}")
+            raise InvalidInput(f"{where}: {name} must be a stage, as in {name}: {{type: RidgeEncoder, ...}}")
         fields = {key: value for key, value in body.items() if key != "type"}
         folders = dict.fromkeys(fields, path.absolute().parent)
         if "type" in body:
-            out[name] = Entry(str(body["type"]), fields, folders)
+            out[name] = Entry(_type(body["type"], f"{where}: {name}"), fields, folders)
         elif name in out:
-            out[name].fields |= fields
-            out[name].folders |= folders
+            out[name] = replace(out[name], fields=out[name].fields | fields, folders=out[name].folders | folders)
+        elif entries:
+            raise InvalidInput(f"{where}: there is no entry {name} to change{did_you_mean(name, out)}; a new one needs a type")
         else:
-            raise InvalidInput(f"{path}: there is no entry {name} to change{did_you_mean(name, out)}; a new one needs a type")
+            raise InvalidInput(f"{where}: {name} has no type, as in {name}: {{type: RidgeEncoder, ...}}")
+    if meeting := _meeting(out):
+        raise InvalidInput(f"{where}: {' and '.join(meeting)} differ by case alone, and would be one file on some computers")
     return out
 
 
 def override(entries: Entries, assignment: str) -> Entries:
-    """Change one field: ``brain.subject=2``, the value as YAML.
+    """Change one field: ``brain.repeats=average``, the value as YAML.
 
     Raises
     ------
@@ -119,57 +129,68 @@ def override(entries: Entries, assignment: str) -> Entries:
     """
     target, equals, text = assignment.partition("=")
     name, dot, key = target.strip().partition(".")
+    option = f"--set {shown(assignment)}"
     if not equals or not dot or not key:
-        raise InvalidInput(f"--set {assignment}: write it as ENTRY.FIELD=VALUE, as in brain.subject=2")
-    return _assign(entries, name, key, _value(text, f"--set {assignment}"), "--set")
+        raise InvalidInput(f"{option}: write it as ENTRY.FIELD=VALUE, as in brain.repeats=average")
+    return _assign(entries, name, key, plain_yaml.parse(text, option), "--set")
 
 
 def branches(entries: Entries, each: Sequence[str]) -> dict[str, Entries]:
-    """One set of entries for each combination of values: ``brain.subject=1,2,5,7``.
+    """One set of entries for each combination of values: ``encoder.cv=3,5``.
 
     Returns
     -------
     dict of str to Entries
-        By branch name, such as ``subject=1``; the single branch without any `each` has the empty name.
+        By branch name, such as ``cv=3``; the single branch without any `each` has the empty name.
 
     Raises
     ------
     InvalidInput
-        Not of that form, no such entry, or two branches of one name.
+        Not of that form, no such entry, two branches of one name, or too many of them.
     """
     axes = []
     for assignment in each:
         target, equals, text = assignment.partition("=")
         name, dot, key = target.strip().partition(".")
-        values = _value(f"[{text}]", f"--each {assignment}") if equals and dot else []
+        option = f"--each {shown(assignment)}"
+        values = plain_yaml.parse(f"[{text}]", option) if equals and dot else []
         if not values or not isinstance(values, list):
-            raise InvalidInput(f"--each {assignment}: write it as ENTRY.FIELD=A,B,C, as in brain.subject=1,2,5,7")
+            raise InvalidInput(f"{option}: write it as ENTRY.FIELD=A,B,C, as in encoder.cv=3,5")
+        if again := [value for number, value in enumerate(values) if repr(value) in map(repr, values[:number])]:
+            raise InvalidInput(f"{option}: the value {shown(again[0])} stands twice")
         axes.append([(name, key, value) for value in values])
-    fields = [axis[0][1] for axis in axes]
+    if (count := prod(map(len, axes))) > MOST_BRANCHES:
+        raise InvalidInput(f"--each: these values make {count:,} branches; at most {MOST_BRANCHES:,} run at once")
+    fields, targets = [axis[0][1] for axis in axes], [axis[0][:2] for axis in axes]
+    if twice := [target for target in targets if targets.count(target) > 1]:
+        raise InvalidInput(f"--each: {shown('.'.join(twice[0]))} stands twice; give all its values at once")
     out: dict[str, Entries] = {}
     for combination in itertools.product(*axes):
         changed, words = entries, []
         for name, key, value in combination:
             changed = _assign(changed, name, key, value, "--each")
-            shown = re.sub(r"[^\w.+-]+", "_", str(value)).strip("_")
-            words.append(f"{key if fields.count(key) == 1 else f'{name}.{key}'}={shown}")
+            plain = re.sub(r"[^\w.+-]+", "_", str(value)).strip("_")
+            words.append(f"{key if fields.count(key) == 1 else f'{name}.{key}'}={plain}")
         branch = ",".join(words)
+        if len(branch.encode()) > LONGEST:
+            raise InvalidInput(f"--each: the branch {shown(branch)} has too long a name; give shorter values")
         if branch in out:
             raise InvalidInput(f"--each: two branches would be called {branch}; give values that differ in letters or digits")
         out[branch] = changed
+    if meeting := _meeting(out):
+        raise InvalidInput(f"--each: {' and '.join(meeting)} differ by case alone, and would be one folder on some computers")
     return out
 
 
 def _assign(entries: Entries, name: str, key: str, value: Any, option: str) -> Entries:
     if name not in entries:
-        raise InvalidInput(f"{option}: there is no entry {name}{did_you_mean(name, entries)}")
-    out = deepcopy(entries)
+        raise InvalidInput(f"{option}: there is no entry {shown(name)}{did_you_mean(name, entries)}")
+    entry = entries[name]
     if key == "type":
-        out[name].type = str(value)
+        changed = replace(entry, type=_type(value, f"{option} {name}.type"))
     else:
-        out[name].fields[key] = value
-        out[name].folders[key] = Path.cwd()
-    return out
+        changed = replace(entry, fields=entry.fields | {key: value}, folders=entry.folders | {key: Path.cwd()})
+    return entries | {name: changed}
 
 
 def dump(entries: Entries, nodes: Mapping[str, Node]) -> str:
@@ -179,7 +200,7 @@ def dump(entries: Entries, nodes: Mapping[str, Node]) -> str:
         paths = {field: _absolute(getattr(nodes[name], field)) for field in entry.fields}
         fields = {field: value if paths[field] is None else paths[field] for field, value in entry.fields.items()}
         plain[name] = {"type": entry.type, **fields}
-    return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=120, default_flow_style=None)
+    return plain_yaml.dump(plain)
 
 
 def _absolute(value: Any) -> Any:
@@ -190,77 +211,24 @@ def _absolute(value: Any) -> Any:
     return None
 
 
-def parse(text: str) -> Any:
-    """A value as pipeline files read it."""
-    return yaml.load(text, _Loader)
+def _check_name(name: Any, where: str) -> None:
+    if not isinstance(name, str) or not name.isidentifier():
+        raise InvalidInput(f"{where}: {shown(repr(name))} cannot name an entry; use letters, digits and underscores")
+    if len(name.encode()) > LONGEST:
+        raise InvalidInput(f"{where}: {shown(name)} is too long for an entry's name, which names files")
 
 
-def _value(text: str, where: str) -> Any:
-    try:
-        _refuse_tricks(text)
-        return yaml.load(text, _Loader)
-    except (yaml.YAMLError, ValueError, TypeError) as error:
-        raise InvalidInput(f"{where}: {_first_line(error)}") from error
+def _type(value: Any, where: str) -> str:
+    if not isinstance(value, str):
+        raise InvalidInput(f"{where}: type must be a name, got {shown(repr(value))}")
+    return value
 
 
-def _mapping(path: Path) -> dict[str, dict[str, Any]]:
-    try:
-        if path.stat().st_size > MOST_BYTES:
-            raise InvalidInput(f"{path} has {path.stat().st_size:,} bytes; a pipeline file is at most {MOST_BYTES:,}")
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
-    try:
-        _refuse_tricks(text)
-        loaded = yaml.load(text, _Loader)
-    except (yaml.YAMLError, ValueError, TypeError) as error:
-        raise InvalidInput(f"{path}: {_first_line(error)}") from error
-    if not isinstance(loaded, dict) or not loaded:
-        raise InvalidInput(f"{path} is not a pipeline: at its top level it must map names to stages")
-    for name, body in loaded.items():
-        if not isinstance(name, str) or not name.isidentifier():
-            raise InvalidInput(f"{path}: {name!r} cannot name an entry; use letters, digits and underscores")
-        if not isinstance(body, dict) or not all(isinstance(key, str) for key in body):
-            raise InvalidInput(f"{path}: {name} must be a mapping, as in {name}: {{type: RidgeEncoder, ...}}")
-    return loaded
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML without doubled keys; a later one would silently win."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if not isinstance(key, yaml.ScalarNode):
-                raise ValueError(f"line {key.start_mark.line + 1}: a list or mapping cannot be a name")
-            if key.value in seen:
-                raise ValueError(f"line {key.start_mark.line + 1}: {key.value} stands twice")
-            seen.add(key.value)
-        return super().construct_mapping(node, deep=deep)
-
-
-# 1e-3 is a number for everyone but YAML 1.1
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(?:\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
-    list("-+0123456789."),
-)
-
-
-def _refuse_tricks(text: str) -> None:
-    depth = 0
-    for event in yaml.parse(text, yaml.SafeLoader):
-        line = event.start_mark.line + 1 if event.start_mark else 0
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise ValueError(f"line {line}: anchors and aliases (& and *) are not used here; repeat the value, or name a stage")
-        if (tag := getattr(event, "tag", None)) is not None:
-            raise ValueError(f"line {line}: the tag {tag} is not used here; write a plain value")
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > DEEPEST:
-            raise ValueError(f"line {line}: nested more than {DEEPEST} deep")
-
-
-def _first_line(error: Exception) -> str:
-    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
-        return f"line {error.problem_mark.line + 1}: {error.problem}"
-    return str(error).split("\n")[0]
+def _meeting(names: Iterable[str]) -> tuple[str, str] | None:
+    """The first two names that are one where case does not count, as on the disks of many computers."""
+    seen: dict[str, str] = {}
+    for name in names:
+        first = seen.setdefault(unicodedata.normalize("NFKC", name).casefold(), name)
+        if first != name:
+            return first, name
+    return None

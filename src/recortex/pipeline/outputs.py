@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import os
-import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -27,7 +26,6 @@ from recortex.stage import Stage, walk
 from recortex.unfinished import is_abandoned
 
 _DIFFERS = {"candidates": 0}
-LINK_S = 60  # making a link and giving it its name takes no time
 
 
 def lay_out(folder: Path, entries: Mapping[str, Entries], branches: Branches, failed: Sequence[tuple[str, str]] = ()) -> Path:
@@ -55,8 +53,8 @@ def lay_out(folder: Path, entries: Mapping[str, Entries], branches: Branches, fa
         The disk is full, read-only, or gone.
     """
     texts = {branch: dump(entries[branch], nodes) for branch, nodes in branches.items()}
+    disk.make_folder(folder, disk.OUTPUTS)
     with disk.refusals(folder, disk.OUTPUTS):
-        folder.mkdir(parents=True, exist_ok=True)
         return _lay_out(folder, texts, branches, failed)
 
 
@@ -74,10 +72,11 @@ def _lay_out(folder: Path, texts: Mapping[str, str], branches: Branches, failed:
         _link(place, nodes)
     report, table = folder / "report.html", folder / "scores.csv"
     state = _state(branches, texts, failed)
-    if report.is_file() and table.is_file() and state in _head(report):
+    if report.is_file() and table.is_file() and f"{state} {_digest(table)}" in _head(report):
         return report
     rows = score_rows(branches)
     _write(table, _csv(rows))
+    state = f"{state} {_digest(table)}"  # a report goes with the scores beside it
     write_report(report, folder.name, texts, branches, rows, audit_findings(branches), failed, state)
     return report
 
@@ -174,24 +173,24 @@ def _link(place: Path, nodes: Mapping[str, Any]) -> None:
             old.unlink(missing_ok=True)
     for name, target in wanted.items():
         link = place / name
-        if link.is_symlink() and os.readlink(link) == str(target):
-            continue
-        if link.exists() and not link.is_symlink():
-            raise InvalidInput(f"{link} is not a link of recortex's; move it, or write to another folder with --outputs")
-        fresh = link.with_name(f".{link.name}.{os.getpid()}.tmp")  # replaced in one step: another run may lay out the same folder
-        fresh.unlink(missing_ok=True)
         try:
-            fresh.symlink_to(target)
-            os.replace(fresh, link)
-        finally:
-            fresh.unlink(missing_ok=True)
+            if os.readlink(link) == str(target):
+                continue
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise InvalidInput(
+                f"{link} is not a link of recortex's; move it, or write to another folder with --outputs"
+            ) from error
+        link.unlink(missing_ok=True)
+        with suppress(FileExistsError):  # another run lays out the same folder
+            link.symlink_to(target)
 
 
 def _sweep(place: Path) -> None:
     """Take away what a run that was killed left unfinished in a folder."""
     for path in place.glob(".*.tmp"):
-        dead = time.time() - path.lstat().st_mtime > LINK_S if path.is_symlink() else is_abandoned(path)
-        if dead:
+        if is_abandoned(path):
             path.unlink(missing_ok=True)
 
 
@@ -209,12 +208,16 @@ def _state(branches: Branches, texts: Mapping[str, str], failed: Sequence[tuple[
 
 
 def _head(report: Path) -> str:
-    with open(report, encoding="utf-8") as handle:
+    with open(report, encoding="utf-8", errors="replace") as handle:
         return handle.read(500)
 
 
+def _digest(table: Path) -> str:
+    return keys.digest(table.read_text(encoding="utf-8", errors="replace"))
+
+
 def _write(path: Path, text: str) -> None:
-    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+    if not path.is_file() or path.read_text(encoding="utf-8", errors="replace") != text:
         disk.write_whole(path, text, lasting=False)
 
 

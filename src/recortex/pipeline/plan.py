@@ -77,7 +77,8 @@ class Plan:
         unknown = sum(item.state != "cached" and not item.disk for item in self.items)
         text = f"{count['cached']} cached, {count['to do']} to do, {count['missing']} missing; "
         text += f"needs {human_bytes(self.needed)}" if self.needed or not unknown else "needs an unknown amount"
-        text += f" (and {unknown} stages whose size is known only once their inputs are there)" if unknown and self.needed else ""
+        stages = "1 stage" if unknown == 1 else f"{unknown} stages"
+        text += f" (and {stages} whose size is known only once the inputs are there)" if unknown and self.needed else ""
         return f"{text}, {human_bytes(self.free)} free"
 
     def shortage(self) -> str:

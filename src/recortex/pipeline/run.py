@@ -246,7 +246,8 @@ def _parts_on_workers(stage: Stage, root: Path) -> None:
     if len(tiles) > 1:
         from distributed import worker_client
 
-        with worker_client() as client:
+        # held from the first part to the last, for those who would take them for given up
+        with store.current().lock(parts.folder(stage) / "all.h5", stage.type_name()), worker_client() as client:
             client.gather([client.submit(_part, stage, tile, tiling.dim, root, pure=False) for tile in tiles])
 
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from recortex.errors import InvalidInput, MissingExtra, did_you_mean
+from recortex import plain_yaml
+from recortex.errors import InvalidInput, MissingExtra, WorkersFailed, did_you_mean, in_one_line
+from recortex.interrupts import unheard_by_children
 from recortex.pipeline.entries import shipped
+from recortex.plain_yaml import shown
+
+ADDRESS = r"(?:(?:tcp|tls|wss?)://)?(?:[\w.-]+|\[[0-9a-fA-F:]+\]):[0-9]{1,5}"
 
 
 class Site(BaseModel):
@@ -40,9 +45,15 @@ class Site(BaseModel):
     resources: dict[str, dict[str, float]] = {}
 
     @model_validator(mode="after")
-    def _resources_exist(self) -> Site:
+    def _belongs_together(self) -> Site:
         if self.cluster == "local" and self.resources:
-            raise ValueError("resources need workers that were started with them; local workers have none")
+            raise ValueError("cluster: local takes no resources; remove them, or use cluster: slurm or address")
+        if (self.cluster == "address") != bool(self.address):
+            raise ValueError("cluster: address needs an address, as in tcp://HOST:8786; any other cluster takes none")
+        if self.address and not re.fullmatch(ADDRESS, self.address):
+            raise ValueError(f"the address must be as tcp://HOST:8786, got {shown(repr(self.address))}")
+        if self.cluster != "slurm" and self.options:
+            raise ValueError("options are handed to SLURMCluster, so only cluster: slurm uses them")
         return self
 
     @contextmanager
@@ -54,15 +65,15 @@ class Site(BaseModel):
         MissingExtra
             SLURM without dask-jobqueue.
         InvalidInput
-            No scheduler answers at the address.
+            No scheduler answers at the address, or dask-jobqueue does not know the options.
         """
         from distributed import Client
 
         if self.cluster == "address":
             try:
                 found = Client(self.address, timeout="10s")
-            except (OSError, ValueError) as error:
-                raise InvalidInput(f"no Dask scheduler answers at {self.address or 'the site (give it an address)'}") from error
+            except (OSError, ValueError, TypeError, ImportError) as error:
+                raise InvalidInput(f"no Dask scheduler answers at {shown(self.address)}") from error
             with found as client:
                 yield client
             return
@@ -75,22 +86,37 @@ class Site(BaseModel):
                 from dask_jobqueue import SLURMCluster
             except ImportError as error:
                 raise MissingExtra('SLURM needs dask-jobqueue: pip install "recortex[cluster]"') from error
-            cluster = SLURMCluster(**self.options)
+            try:
+                cluster = SLURMCluster(**self.options)
+            except (TypeError, ValueError) as error:
+                raise InvalidInput(f"dask_jobqueue.SLURMCluster refuses the site's options: {shown(str(error), 300)}") from error
             cluster.adapt(maximum_jobs=self.workers)
             return cluster
         from distributed import LocalCluster
 
         # BLAS threads times workers must not exceed the cores
-        threads = str(max(1, (os.cpu_count() or 1) // self.workers))
+        threads = str(max(1, _cores() // self.workers))
         limits = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), threads)
-        return LocalCluster(
-            n_workers=self.workers,
-            threads_per_worker=1,
-            processes=True,
-            dashboard_address=":0",
-            silence_logs=50,
-            env=limits,
-        )
+        try:
+            with unheard_by_children():
+                return LocalCluster(
+                    n_workers=self.workers,
+                    threads_per_worker=1,
+                    processes=True,
+                    dashboard_address=":0",
+                    silence_logs=50,
+                    env=limits,
+                )
+        except (RuntimeError, OSError) as error:
+            raise WorkersFailed(
+                f"{self.workers} workers could not be started ({in_one_line(error, bare=True)}), most often for lack of memory; run "
+                "again, with fewer workers or in this process (--workers 0)"
+            ) from error
+
+
+def _cores() -> int:
+    """The cores that this process may use, where the system tells."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def load_site(name: str) -> Site:
@@ -102,12 +128,21 @@ def load_site(name: str) -> Site:
         There is none, or it holds something else.
     """
     known = {path.stem: path for path in (shipped() / "sites").glob("*.yaml")}
-    path = Path(name) if Path(name).is_file() else known.get(name)
-    if path is None:
-        raise InvalidInput(f"there is no site file {name}{did_you_mean(name, known)}")
+    path = Path(name)
     try:
-        return Site.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
-    except (yaml.YAMLError, ValidationError, UnicodeDecodeError) as error:
-        said = error.errors()[0] if isinstance(error, ValidationError) else None
-        words = f"{'.'.join(map(str, said['loc']))}: {said['msg']}" if said else str(error).split("\n")[0]
-        raise InvalidInput(f"{path}: {words}") from error
+        if not path.is_file():
+            path = known.get(name, path)
+        there = path.exists()
+    except OSError:  # a name that no file can have
+        there = False
+    if not there:
+        raise InvalidInput(f"there is no site file {shown(name, 400)}{did_you_mean(name, known)}")
+    try:
+        return Site.model_validate(plain_yaml.read(path, "a site file"), strict=True)
+    except ValidationError as error:
+        raise InvalidInput(f"{path}: {plain_yaml.complaint(error)}{_near(error)}") from error
+
+
+def _near(error: ValidationError) -> str:
+    first = error.errors()[0]
+    return did_you_mean(first["loc"][0], Site.model_fields) if first["type"] == "extra_forbidden" else ""

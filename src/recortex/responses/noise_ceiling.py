@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from recortex.data.base import LABELS, Responses
-from recortex.errors import InvalidInput, did_you_mean
+from recortex.errors import InvalidInput, no_column
 from recortex.responses.normalisation import ZScore
 from recortex.splits.base import Split, Trials, qualified
 from recortex.stage import Array, Figure, Result, Stage
@@ -74,9 +74,7 @@ class NoiseCeiling(Stage):
         responses, stimulus = np.asarray(measured["responses"]), table["stimulus"]
         if self.normalise_by:
             if self.normalise_by not in table:
-                raise InvalidInput(
-                    f"normalise_by: the trials have no column {self.normalise_by}{did_you_mean(self.normalise_by, table)}"
-                )
+                raise InvalidInput(no_column("normalise_by", self.normalise_by, table))
             responses = ZScore(qualified(table, self.normalise_by), self.normalise_by, unsupervised=True).own(responses)
         shown_again = _shown_again(table)
         rows = np.ones(len(stimulus), dtype=bool)

@@ -12,7 +12,7 @@ from pydantic import Field
 from recortex.data.base import Pictures, rows_of
 from recortex.data.pictures import luma, resized
 from recortex.decoders.base import DecodedFeatures, Decoder
-from recortex.errors import InvalidInput, did_you_mean
+from recortex.errors import InvalidInput, no_column
 from recortex.fits.pairs import Pairs
 from recortex.generators.base import GeneratedPictures
 from recortex.metrics import correlation_matrix, identification_ranks, permutation_p, pixel_correlation, ssim
@@ -163,7 +163,7 @@ class ImageScores(TestedScores):
         """
         trials = decoder.responses().trial_table()
         if self.unit() not in trials:
-            raise InvalidInput(f"exchange: the trials have no column {self.unit()}{did_you_mean(self.unit(), trials)}")
+            raise InvalidInput(no_column("exchange", self.unit(), trials))
         return qualified(trials, self.unit())[decoder.run()["row"]]
 
     def _null(

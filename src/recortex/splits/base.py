@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recortex.errors import InvalidInput, did_you_mean, listed
+from recortex.errors import InvalidInput, listed, no_column
 from recortex.splits.windows import refuse_overlap
 from recortex.stage import Node
 
@@ -90,7 +90,7 @@ class Split(Node):
             The trial table has no such column.
         """
         if self.by not in trials:
-            raise InvalidInput(f"split by {self.by}: the trials have no such column{did_you_mean(self.by, trials)}")
+            raise InvalidInput(no_column("split", self.by, trials))
         return np.asarray(trials[self.by]).astype(str)
 
     def expected_folds(self) -> int | None:
@@ -119,14 +119,14 @@ def check(folds: Sequence[Fold], trials: Trials, context_s: float = 0.0) -> None
             raise InvalidInput(f"split: fold {fold.name} both fits and scores trials {listed(twice)}")
         if shared := sorted(set(stimulus[fold.train]) & set(stimulus[fold.test])):
             raise InvalidInput(
-                f"split: shared_stimulus: fold {fold.name} has {len(shared)} stimuli in training and test ({listed(shared, 3)}), so a "
+                f"split: fold {fold.name} has {len(shared)} stimuli in training and test ({listed(shared, 3)}), so a "
                 "score would measure memory for them; split by stimulus, or give each presentation its own stimulus name if they differ"
             )
         if "clip" in trials:
             clip = np.asarray(trials["clip"]).astype(str)
             if shared := sorted((set(clip[fold.train]) & set(clip[fold.test])) - set(UNSTATED)):
                 raise InvalidInput(
-                    f"split: shared_clip: fold {fold.name} has {len(shared)} clips in training and test ({listed(shared, 3)}), whose "
+                    f"split: fold {fold.name} has {len(shared)} clips in training and test ({listed(shared, 3)}), whose "
                     "trials share content and slow signal; split by clip"
                 )
         refuse_overlap(fold, trials, context_s)

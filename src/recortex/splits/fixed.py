@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from recortex.errors import InvalidInput, did_you_mean, listed
+from recortex.errors import InvalidInput, listed, no_column
 from recortex.splits.base import Fold, Split, Trials
 
 
@@ -32,10 +32,7 @@ class FixedSplit(Split):
             The column is not there, or holds neither value.
         """
         if self.column not in trials:
-            raise InvalidInput(
-                f"split: the trials have no column {self.column}{did_you_mean(self.column, trials)}; add it to the trial "
-                f"table with the values {self.train} and {self.test}"
-            )
+            raise InvalidInput(f"{no_column('split', self.column, trials)} (its values: {self.train} and {self.test})")
         values = np.asarray(trials[self.column]).astype(str)
         for side in (self.train, self.test):
             if side not in values:

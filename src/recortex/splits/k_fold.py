@@ -42,7 +42,10 @@ class KFold(Split):
                 f"split by {self.by}: all trials share {self.by} {groups[0]}, so none can be held out; use another column"
             )
         if len(groups) < count:
-            raise InvalidInput(f"split by {self.by}: {len(groups)} groups cannot make {count} folds; set fewer folds")
+            raise InvalidInput(
+                f"split by {self.by}: there are {len(groups)} different {self.by} values, too few for {count} folds; set folds: "
+                f"{len(groups)} or fewer"
+            )
         if self.seed is not None and self.folds is not None:
             groups = np.random.default_rng(self.seed).permutation(groups)
         dealt = []

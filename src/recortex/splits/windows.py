@@ -95,7 +95,9 @@ def refuse_overlap(fold: Sides, trials: Mapping[str, np.ndarray], context_s: flo
     onset = np.asarray(trials["onset_s"], dtype=float)
     window = np.asarray(trials.get("window_s", np.zeros(len(onset))), dtype=float)
     if "window_s" in trials and (window <= 0).any():
-        raise InvalidInput(f"window_s of trial {np.flatnonzero(window <= 0)[0]} is not above 0; give the seconds that it spans")
+        raise InvalidInput(
+            f"window_s of trial {np.flatnonzero(window <= 0)[0]}, counted from 0, is not above 0; give the seconds that it spans"
+        )
     recording = np.full(len(onset), "")
     for column in ("subject", "session", "run"):
         if column in trials:
@@ -107,7 +109,7 @@ def refuse_overlap(fold: Sides, trials: Mapping[str, np.ndarray], context_s: flo
         names = np.asarray(trials["stimulus"]).astype(str)
         context = f" or closer than the {context_s:g} s that their features look around" if context_s else ""
         raise InvalidInput(
-            f"split: overlapping_windows: in fold {fold.name} the windows of {len(shared.later)} trials overlap those of the other side"
+            f"split: in fold {fold.name} the windows of {len(shared.later)} trials overlap those of the other side"
             f"{context} ({names[one]} at {onset[one]:g} s and {names[two]} at {onset[two]:g} s: {-shared.gap_s[first]:g} s in common), "
             "so both sides hold the same recording; split by run, or by stretches with a gap (onsets that start anew need a run column)"
         )
