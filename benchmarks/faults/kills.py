@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 
 from faults.failing import EVERY, calls_made, failing, shim
-from faults.runs import DIGITS69, FIRST_LIGHT, QUICK, WAVES, Place, Run, run, scratch, start
+from faults.runs import DIGITS69, FIRST_LIGHT, QUICK, WAVES, Pipeline, Place, Run, run, scratch, start
 from faults.sound import Reference, identities, parts
 from faults.tally import Tally
 
@@ -102,7 +102,9 @@ def one_round(
         if number == signal.SIGKILL:
             run_.process.wait()
         else:
-            problems += [f"{words}: {problem}" for problem in polite(tally, kind, run_, number, moment)]
+            problems += [
+                f"{words}: {problem}" for problem in polite(tally, kind, run_, number, moment < begins(reference.pipeline))
+            ]
         problems += [f"{words}: {problem}" for problem in reference.array_differences(place.cache, complete=False)]
         made |= identities(place.cache)
         done.append(parts(place.cache))
@@ -140,8 +142,8 @@ def _workers(workers: int) -> list[str]:
     return ["--workers", str(workers)] if workers else []
 
 
-def polite(tally: Tally, kind: str, run_: Run, number: signal.Signals, moment: float) -> list[str]:
-    """What is wrong with how a run heeds a signal."""
+def polite(tally: Tally, kind: str, run_: Run, number: signal.Signals, early: bool = False) -> list[str]:
+    """What is wrong with how a run heeds a signal; an `early` one comes before recortex is there to heed it."""
     began = time.monotonic()
     ended = run_.wait(15)
     if ended is None:
@@ -149,10 +151,10 @@ def polite(tally: Tally, kind: str, run_: Run, number: signal.Signals, moment: f
         return ["it did not stop within 15 s"]
     took = time.monotonic() - began
     problems = [f"it took {took:.1f} s to stop"] if took > ENDS_IN_S else []
-    if moment < begins():  # Python is not yet at recortex: it stops by its own rules
+    if early:
         tally.note(kind, "before recortex began")
         return problems
-    if ended.code == 0 and "report  " in ended.out:
+    if "report  " in ended.out and ended.code in (0, -number):  # it came while Python cleaned up
         tally.note(kind, "had ended by itself")
         return problems + ended.noise()
     if ended.code not in (128 + number, -number):
@@ -163,10 +165,11 @@ def polite(tally: Tally, kind: str, run_: Run, number: signal.Signals, moment: f
 
 
 @cache
-def begins() -> float:
-    """Seconds until Python has read recortex's command line."""
+def begins(pipeline: Pipeline) -> float:
+    """Seconds until Python has read what it needs to call the command line."""
     began = time.monotonic()
-    subprocess.run([sys.executable, "-c", "import recortex.cli.main"], check=True)
+    before = "from recortex import catalog, cli" if pipeline.program[-1].endswith("launch.py") else "import recortex.cli.main"
+    subprocess.run([sys.executable, "-c", before], check=True)
     return 1.3 * (time.monotonic() - began)
 
 

@@ -83,7 +83,7 @@ def test_a_run_that_is_stopped_in_a_stage_goes_on_at_the_part_and_says_at_most_o
         assert one.wait(0.01) is None
     one.strike(number, "group")
     if number != signal.SIGKILL:
-        assert kills.polite(tally, "", one, number, moment=60) == []
+        assert kills.polite(tally, "", one, number) == []
     assert one.orphans() == []
     assert slower.array_differences(place.cache, complete=False) == []
     there = parts(place.cache)

@@ -10,7 +10,8 @@ from pydantic import Field
 from recortex.decoders.base import Decoder, check_units
 from recortex.stage import Array
 
-ALPHAS = tuple(float(alpha) for alpha in np.logspace(-1, 7, 17))
+# to four digits: the last ones of a power depend on the machine, and a default is part of a key
+ALPHAS = tuple(float(f"{alpha:.4g}") for alpha in np.logspace(-1, 7, 17))
 
 
 class RidgeDecoder(Decoder):
@@ -33,6 +34,8 @@ class RidgeDecoder(Decoder):
         Give each feature that is decoded at all (out-of-fold correlation beyond chance) the spread it has in training, or give
         all the least-squares one, or leave them shrunk.
     """
+
+    version: ClassVar[int] = 2
 
     alphas: tuple[float, ...] = Field(default=ALPHAS, min_length=1)
     cv: int = Field(default=5, ge=2)

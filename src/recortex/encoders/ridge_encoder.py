@@ -10,7 +10,8 @@ from pydantic import Field
 from recortex.encoders.base import Encoder, check_width
 from recortex.stage import Array
 
-ALPHAS = tuple(float(alpha) for alpha in np.logspace(-1, 7, 17))
+# to four digits: the last ones of a power depend on the machine, and a default is part of a key
+ALPHAS = tuple(float(f"{alpha:.4g}") for alpha in np.logspace(-1, 7, 17))
 
 
 class RidgeEncoder(Encoder):
@@ -27,6 +28,8 @@ class RidgeEncoder(Encoder):
     standardise : bool
         Whether features are scaled to unit variance, by training trials of each inner fold alone.
     """
+
+    version: ClassVar[int] = 2
 
     alphas: tuple[float, ...] = Field(default=ALPHAS, min_length=1)
     cv: int = Field(default=5, ge=2)
