@@ -188,7 +188,7 @@ def test_values_that_no_trial_has_are_told_with_those_there_are():
 
 
 def test_too_few_groups_are_counted():
-    said(lambda: KFold(by="category", folds=5).apply(trials()), "category", "4 groups", "5 folds", "fewer")
+    said(lambda: KFold(by="category", folds=5).apply(trials()), "category", "4 different category values", "5 folds", "4 or fewer")
 
 
 @pytest.mark.parametrize("split", [KFold(by="session"), KFold(by="session", folds=2)])
