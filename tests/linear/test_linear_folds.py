@@ -45,7 +45,7 @@ def test_boolean_masks_are_rows() -> None:
     ("cv", "groups", "message"),
     [
         (7, None, "n_splits=7 greater than the number of samples"),
-        (5, [0, 0, 1, 1, 2, 2], "use a smaller cv"),
+        (5, [0, 0, 1, 1, 2, 2], "set cv to 3 or less"),
         ([], None, "no folds"),
         ([([0, 1], [1, 2])], None, "trains on rows that it tests"),
         ([([], [1, 2])], None, "no training rows"),
