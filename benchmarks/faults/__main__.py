@@ -1,8 +1,8 @@
 """Whether recortex survives kills, signals, full disks, many writers and damage.
 
 `python benchmarks/faults [kills|signals|disks|writers|damage ...]` prints a table of what was tried and what was survived, and every
-failure with the name of its trial; it exits with 1 if there was one. Everything is drawn from --seed, as far as timing allows. Half an
-hour or so for all; --trials scales it.
+failure with the name of its trial; it exits with 1 if there was one. Everything is drawn from --seed, as far as timing allows. An
+hour and a half for all on an idle machine; --trials scales it. A busy machine is slow to heed Ctrl-C.
 """
 
 from __future__ import annotations

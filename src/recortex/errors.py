@@ -83,10 +83,18 @@ def in_one_line(error: BaseException, bare: bool = False) -> str:
     if bare:
         return said
     if isinstance(error, RecortexError):
-        return " ".join(str(error).split("\n"))
+        # as text alone: a name out of a broken file may hold what moves a terminal's cursor
+        return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in " ".join(str(error).split("\n")))
     if isinstance(error, MemoryError):
         return f"more memory is needed than there is ({said}); use fewer workers or units, or a machine with more"
     return f"{type(error).__name__}: {said} (a mistake in recortex: run again with --debug to see where, and report it)"
+
+
+def shown(value: object, most: int = 60) -> str:
+    """A value as it stands in a message: in one line, and not too long."""
+    text = str(value) if isinstance(value, str | Path) else repr(value)
+    text = text if text.isprintable() else repr(text)
+    return text if len(text) <= most else f"{text[: most - 20]}...{text[-17:]}"
 
 
 def did_you_mean(name: object, choices: Iterable[str]) -> str:
@@ -108,8 +116,8 @@ def did_you_mean(name: object, choices: Iterable[str]) -> str:
         return f"; did you mean {' or '.join(by_lower[choice] for choice in near)}?"
     if not known:
         return ""
-    shown = ", ".join(known[:20])
-    return f"; choose from {shown}" + (f" and {len(known) - 20} more" if len(known) > 20 else "")
+    first = ", ".join(known[:20])
+    return f"; choose from {first}" + (f" and {len(known) - 20} more" if len(known) > 20 else "")
 
 
 def no_column(asked: str, name: str, columns: Iterable[str]) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from recortex.errors import InvalidInput
+from recortex.errors import InvalidInput, shown
 
 MOST_BYTES = 100_000
 DEEPEST = 20
@@ -235,13 +235,6 @@ def no_text(text: str, allowed: str = "") -> str:
     """The first character that steers a terminal, ends a line, or is half of another; empty where all is text."""
     wrong = (one for one in text if unicodedata.category(one) in ("Cc", "Cs", "Zl", "Zp") and one not in allowed)
     return next(wrong, "")
-
-
-def shown(value: object, most: int = 60) -> str:
-    """A value as it stands in a message: in one line, and not too long."""
-    text = str(value) if isinstance(value, str | Path) else repr(value)
-    text = text if text.isprintable() else repr(text)
-    return text if len(text) <= most else f"{text[: most - 20]}...{text[-17:]}"
 
 
 def _refusal(at: Any, problem: str) -> yaml.MarkedYAMLError:

@@ -14,17 +14,17 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
-from pydantic_core import core_schema
 
 from recortex import keys, parts, store
 from recortex.arrays import Array, check_arrays
 from recortex.errors import CannotRead, DamagedFile, InvalidInput, RecortexError, did_you_mean
+from recortex.local_path import LocalFile, LocalPath
 from recortex.parts import Tiling
 from recortex.plain_yaml import complaint
 from recortex.provenance import provenance
 from recortex.store import Result
 
-__all__ = ["NOT_IN_KEY", "Array", "Figure", "LocalPath", "Node", "Result", "Source", "Stage", "Tiling", "walk"]
+__all__ = ["NOT_IN_KEY", "Array", "Figure", "LocalFile", "LocalPath", "Node", "Result", "Source", "Stage", "Tiling", "walk"]
 
 
 class NotInKey:
@@ -33,29 +33,6 @@ class NotInKey:
 
 NOT_IN_KEY = NotInKey()
 TRIES = 3  # how often a stage begins again whose inputs are taken away while it reads them
-
-
-class LocalPath(type(Path())):  # type: ignore[misc]
-    """A file or folder of the user's that counts in a key by its content: moved, it is the same; changed, it is another."""
-
-    @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> core_schema.CoreSchema:
-        return core_schema.no_info_plain_validator_function(
-            cls._existing, serialization=core_schema.plain_serializer_function_ser_schema(str)
-        )
-
-    @classmethod
-    def _existing(cls, value: Any) -> LocalPath:
-        if not isinstance(value, str | Path):
-            raise ValueError("must be a path, as in data/betas.npy")
-        if str(value).strip() in ("", "~", "/"):
-            raise ValueError("must name a file or folder of yours")
-        path = cls(value).expanduser().absolute()
-        if not path.exists():
-            raise ValueError(f"there is no file or folder {path}")
-        if not path.is_file() and not path.is_dir():
-            raise ValueError(f"{path} is a device, pipe or socket, not a file; save what it gives to a file, and name that")
-        return path
 
 
 @dataclass(frozen=True)

@@ -140,27 +140,28 @@ def overlapping_windows(design: Design) -> Design:
     return responses, pictures, table | {"stretch": stretch, "onset_s": onset, "window_s": np.full(len(onset), 5.0)}
 
 
-REFUSED: dict[str, tuple[Callable[[Design], Design], tuple[str, ...]]] = {
-    "shared_stimulus": (shared_stimulus, ()),
-    "shared_clip": (shared_clip, ()),
-    "overlapping_windows": (overlapping_windows, ("split.by=stretch",)),
+# how it is planted, with which options, and the words that name it
+REFUSED: dict[str, tuple[Callable[[Design], Design], tuple[str, ...], str]] = {
+    "shared_stimulus": (shared_stimulus, (), "10 stimuli in training and test"),
+    "shared_clip": (shared_clip, (), "clips in training and test"),
+    "overlapping_windows": (overlapping_windows, ("split.by=stretch",), "overlap those of the other side"),
 }
 
 
 @pytest.mark.parametrize("leak", REFUSED)
 def test_a_split_that_leaks_is_refused_before_anything_is_fitted(tmp_path, leak):
-    plant, sets = REFUSED[leak]
+    plant, sets, words = REFUSED[leak]
     outcomes, rows, page = finished(tmp_path, *laid(tmp_path, plant(sound()), *sets))
     for fit in FITS:
         audit = outcomes[f"data audit of {fit}"]
-        assert audit.status == "failed" and leak in audit.message and "\n" not in audit.message
+        assert audit.status == "failed" and words in audit.message and "\n" not in audit.message
         assert outcomes[fit].status == "skipped"
         assert outcomes[fit].message == f"needs data audit of {fit}, which failed"
         assert outcomes[f"audit of {fit}"].status == "skipped"
     for score in SCORES | {"pictures"}:
         assert outcomes[score].status == "skipped" and "\n" not in outcomes[score].message
     assert rows == []
-    assert leak in page and "No scores were asked for." in page
+    assert words in page and "No scores were asked for." in page
     assert {path.stem for path in (tmp_path / "outputs").glob("*.h5")} == {"brain", "stimuli", "pixels"}
 
 

@@ -230,7 +230,7 @@ def test_files_that_are_not_there_are_named(own):
 
 def test_responses_of_another_length_are_told_with_both(own):
     np.save("betas.npy", own.responses[:5, :4])
-    refuse("betas.npy", "12 trials", "trial table")
+    refuse("betas.npy", "12 trials", "trials.csv", "it holds 5 x 4")
 
 
 @pytest.mark.parametrize("suffix", ["npy", "npz", "mat", "h5", "csv", "nii", "nii.gz"])

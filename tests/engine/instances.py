@@ -13,7 +13,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from recortex import catalog
-from recortex.stage import LocalPath, Node, Stage, is_abstract
+from recortex.stage import LocalFile, LocalPath, Node, Stage, is_abstract
 
 Place = tuple[tuple[str, int | None], ...]  # from the root: a field, and where in its tuple
 
@@ -87,6 +87,8 @@ class Maker:
             return st.none()
         if annotation is LocalPath:
             return st.sampled_from(self.files).map(LocalPath)
+        if annotation is LocalFile:
+            return st.sampled_from([path for path in self.files if path.is_file()]).map(LocalFile)
         if annotation is bool:
             return st.booleans()
         if annotation is int:

@@ -16,7 +16,8 @@ import pytest
 from recortex import store
 from recortex.interrupts import held_back
 
-# one way to be busy each: Python, C code that lets other threads run, writing a result, reading a pipe that says nothing
+# one way to be busy each: Python, C code that lets other threads run, writing a result, reading a pipe that says nothing, and a
+# finaliser and a library which make something else of what a signal raises
 RUN = """
 import hashlib, os, sys, time
 from typing import Any, ClassVar
@@ -25,7 +26,7 @@ from recortex import catalog, store
 from recortex.arrays import Array
 from recortex.cli.main import main
 from recortex.stage import Stage
-how = sys.argv.pop(1)
+how, ahead = sys.argv.pop(1), int(os.environ.get("AHEAD", 0))
 class Busy(Stage):
     returns = {"x": Array("a", "b")}
     def compute(self):
@@ -35,6 +36,18 @@ class Busy(Stage):
                 sum(range(1000))
         if how == "c":
             hashlib.pbkdf2_hmac("sha256", b"a", b"b", 2_000_000_000)
+        if how == "finaliser":
+            class Thing:
+                def __del__(self):
+                    os.kill(os.getpid(), ahead)
+                    sum(range(1000))
+            Thing()
+        if how == "library":
+            try:
+                os.kill(os.getpid(), ahead)
+                sum(range(1000))
+            except BaseException as error:
+                raise ValueError("the library's own words") from error
         if how == "waiting":
             os.read(os.pipe()[0], 1)
         return {"x": np.ones((4000, 5000), dtype=np.float32)}
@@ -85,6 +98,20 @@ def test_a_run_that_is_stopped_says_so_in_one_line_at_once(how: str, number: sig
     assert list(store.current().root.rglob("*.h5")) == []
     if how == "writing":  # it unwound by itself and took its unfinished file along
         assert list(store.current().root.rglob("*.tmp")) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
+@pytest.mark.parametrize("how", ["finaliser", "library"])
+def test_a_stop_that_a_library_swallows_or_renames_is_a_stop(
+    how: str, number: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AHEAD", str(int(number)))
+    with start(how, tmp_path) as process:
+        _, complaint = process.communicate(timeout=30)
+    assert process.returncode == 128 + number
+    assert complaint.splitlines()[-1] == "stopped: what was finished is kept; run again to go on from there"
+    assert "Traceback" not in complaint
+    assert "ignored" not in complaint
 
 
 def test_a_second_signal_ends_it_without_the_grace_of_the_first(tmp_path: Path) -> None:

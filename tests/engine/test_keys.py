@@ -21,6 +21,7 @@ from pydantic import BaseModel, Field, create_model
 from recortex import keys, store
 from recortex.data.digits69 import Digits69
 from recortex.data.picture_folder import PictureFolder
+from recortex.errors import InvalidInput
 from recortex.features.torchvision_net import TorchvisionNet
 from recortex.splits.base import Split
 from recortex.splits.k_fold import KFold
@@ -459,7 +460,7 @@ def test_a_walk_gives_inputs_first_and_each_object_once() -> None:
 def test_nodes_are_frozen_and_refuse_unknown_fields() -> None:
     with pytest.raises(ValueError, match="frozen"):
         KFold().folds = 3  # type: ignore[misc]
-    with pytest.raises(ValueError, match="Extra inputs"):
+    with pytest.raises(InvalidInput, match="KFold has no field fold; did you mean folds"):
         KFold(fold=3)  # type: ignore[call-arg]
 
 

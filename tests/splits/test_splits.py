@@ -187,8 +187,17 @@ def test_values_that_no_trial_has_are_told_with_those_there_are():
     said(lambda: FixedSplit(train="training").apply(trials()), "split = training", "test, train")
 
 
+@pytest.mark.parametrize("word", ["", "n/a", "nan"])
+def test_a_trial_without_a_group_is_named(word: str):
+    table = trials()
+    table["category"] = np.array([word if row in (3, 5) else label for row, label in enumerate(table["category"])])
+    said(lambda: KFold(by="category", folds=2).apply(table), "2 of", "state no category", "trials 3, 5", "fill in")
+
+
 def test_too_few_groups_are_counted():
-    said(lambda: KFold(by="category", folds=5).apply(trials()), "category", "4 different category values", "5 folds", "4 or fewer")
+    said(
+        lambda: KFold(by="category", folds=5).apply(trials()), "category", "4 different category values", "5 folds", "4 or fewer"
+    )
 
 
 @pytest.mark.parametrize("split", [KFold(by="session"), KFold(by="session", folds=2)])

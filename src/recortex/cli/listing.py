@@ -13,8 +13,7 @@ from rich.text import Text
 
 from recortex import catalog
 from recortex.data import archives, manifests
-from recortex.errors import InvalidInput, did_you_mean
-from recortex.plain_yaml import shown
+from recortex.errors import InvalidInput, did_you_mean, shown
 from recortex.report.page import human_bytes
 from recortex.stage import NOT_IN_KEY, first_line
 

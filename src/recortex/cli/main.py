@@ -41,14 +41,17 @@ def main() -> None:
     """Run a command; an error that recortex raises on purpose becomes one line and exit code 2."""
     from recortex.cli.stopping import Stopped, end, stoppable
 
-    with stoppable():
-        try:
-            _check_folder()
-            code = app(standalone_mode=False)
-        except Stopped as stopped:
-            end(stopped)
-        except Exception as error:
-            code = _failed(error)
+    try:
+        with stoppable() as raised:
+            try:
+                _check_folder()
+                code = app(standalone_mode=False)
+            except Exception as error:
+                code = None if raised else _failed(error)
+            if raised:
+                raise raised[0]
+    except Stopped as stopped:
+        end(stopped)
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -19,9 +19,9 @@ from recortex.data._picture_bytes import SUFFIXES as PICTURE_SUFFIXES
 from recortex.data._picture_bytes import picture_name, upright_size
 from recortex.data._trial_table import read_trials
 from recortex.data.base import nearest
-from recortex.errors import InvalidInput, listed
+from recortex.errors import InvalidInput, listed, shown
 from recortex.keys import visible_files
-from recortex.plain_yaml import is_word, shown
+from recortex.plain_yaml import is_word
 
 
 @dataclass(frozen=True)

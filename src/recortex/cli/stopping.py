@@ -1,8 +1,8 @@
 """Ctrl-C and SIGTERM: one clean last line within two seconds, whatever the process is doing.
 
 Python hears of a signal only between two of its own steps, and a decomposition or a network may take minutes for one. So a thread
-listens too: when the signal has not unwound the run by then, it says the last line itself and ends the process. Nothing is lost by
-that: a result exists whole or not at all.
+listens too: when the signal has not unwound the run by then, it says the last line itself and ends the process. It does so as well
+where a library swallows what the signal raised. Nothing is lost by that: a result exists whole or not at all.
 """
 
 from __future__ import annotations
@@ -38,29 +38,44 @@ class Stopped(BaseException):
 
 
 @contextmanager
-def stoppable() -> Iterator[None]:
-    """Listen for both signals inside a with block, in the main thread."""
+def stoppable() -> Iterator[list[Stopped]]:
+    """Listen for both signals inside a with block, in the main thread.
+
+    Yields
+    ------
+    list of Stopped
+        What was raised so far. Where it holds one, any other error that arrives may be that one in a library's words.
+    """
+    raised: list[Stopped] = []
 
     def stop(number: int, frame: Any) -> NoReturn:
-        raise Stopped(number)
+        raised.append(Stopped(number))
+        raise raised[-1]
+
+    def swallowed(lost: Any) -> None:
+        # Python ignores, aloud, what is raised in a finaliser or a weak reference's callback
+        if not isinstance(lost.exc_value, Stopped):
+            aloud(lost)
 
     # what was told to be ignored stays so: by nohup, or by a script that runs this in the background
     heard = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield raised
         return
+    aloud, sys.unraisablehook = sys.unraisablehook, swallowed
     ours, theirs = socket.socketpair()
     theirs.setblocking(False)
     before = {number: signal.signal(number, stop) for number in heard}
     wakeup = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
     threading.Thread(target=_watch, args=(ours,), daemon=True).start()
     try:
-        yield
+        yield raised
     finally:
         signal.set_wakeup_fd(wakeup)
         for number, handler in before.items():
             signal.signal(number, handler)
         theirs.close()
+        sys.unraisablehook = aloud
 
 
 def _watch(signals: socket.socket) -> None:

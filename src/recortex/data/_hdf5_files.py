@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from recortex.data._sound import choose, room_for, sound
-from recortex.errors import InvalidInput, did_you_mean, listed
-from recortex.plain_yaml import shown
+from recortex.errors import InvalidInput, did_you_mean, listed, shown
 
 
 def is_hdf5(path: Path) -> bool:

@@ -8,8 +8,7 @@ import numpy as np
 
 from recortex.data import _hdf5_files, _mat5
 from recortex.data._sound import choose, room_for, sound
-from recortex.errors import InvalidInput, did_you_mean, listed
-from recortex.plain_yaml import shown
+from recortex.errors import InvalidInput, did_you_mean, listed, shown
 
 WORDS = {
     "complex": "complex numbers; save their real part or their magnitude",

@@ -15,8 +15,7 @@ import numpy as np
 
 from recortex.data._in_our_words import CONTROL, in_our_words, quoted
 from recortex.data._memory import afford
-from recortex.errors import InvalidInput
-from recortex.plain_yaml import shown
+from recortex.errors import InvalidInput, shown
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif")
 # what those suffixes stand for, and no other: Pillow would hand PostScript to Ghostscript

@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from recortex.data._memory import afford
-from recortex.errors import InvalidInput, did_you_mean, listed
-from recortex.plain_yaml import shown
+from recortex.errors import InvalidInput, did_you_mean, listed, shown
 
 NUMBERS = "fiub"
 WORDS = "words, not numbers; save the numbers as a plain array"

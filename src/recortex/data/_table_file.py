@@ -12,8 +12,7 @@ from unicodedata import normalize
 
 from recortex.data._in_our_words import CONTROL, in_our_words, what_it_is
 from recortex.data._memory import afford
-from recortex.errors import InvalidInput, did_you_mean, listed
-from recortex.plain_yaml import shown
+from recortex.errors import InvalidInput, did_you_mean, listed, shown
 
 LINES = str.maketrans("\t\r\n", "   ")  # what running text may hold
 STRAY = "look for a stray separator, or put quotation marks around a cell that holds one"

@@ -19,8 +19,8 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from recortex import disk, keys
 from recortex.data._archive_members import Member, members_of
-from recortex.errors import InvalidInput, RecortexError
-from recortex.plain_yaml import no_text, shown
+from recortex.errors import InvalidInput, RecortexError, shown
+from recortex.plain_yaml import no_text
 from recortex.unfinished import Unfinished, is_abandoned
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from recortex.data._local_file import LocalFile
 from recortex.data._memory import afford
 from recortex.data._table_file import read_table
 from recortex.data.base import Captions
 from recortex.errors import InvalidInput
+from recortex.stage import LocalFile
 
 
 class CaptionTable(Captions):

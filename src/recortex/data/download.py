@@ -9,8 +9,7 @@ from pathlib import Path
 
 from recortex import disk
 from recortex.data.archives import sweep
-from recortex.errors import CannotWrite, MissingData, RecortexError
-from recortex.plain_yaml import shown
+from recortex.errors import CannotWrite, MissingData, RecortexError, shown
 from recortex.unfinished import Unfinished
 
 TIMEOUT_S = 30.0

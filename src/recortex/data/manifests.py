@@ -17,8 +17,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from recortex import keys, plain_yaml
 from recortex.data import archives
 from recortex.data.download import download
-from recortex.errors import InvalidInput, MissingData, NeedsAgreement, did_you_mean
-from recortex.plain_yaml import shown
+from recortex.errors import InvalidInput, MissingData, NeedsAgreement, did_you_mean, shown
 from recortex.stage import Source
 
 MOST_BYTES = 2_000_000  # of a manifest: thousands of files

@@ -10,11 +10,10 @@ from pydantic import Field
 
 from recortex.data._array_files import read_array, shape_of
 from recortex.data._in_our_words import CONTROL, in_our_words
-from recortex.data._local_file import LocalFile
 from recortex.data._memory import afford
 from recortex.data.base import Pictures
-from recortex.errors import InvalidInput
-from recortex.plain_yaml import shown
+from recortex.errors import InvalidInput, shown
+from recortex.stage import LocalFile
 
 
 class PictureFile(Pictures):

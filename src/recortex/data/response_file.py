@@ -8,11 +8,11 @@ from typing import Any, Literal
 import numpy as np
 
 from recortex.data._array_files import read_array, shape_of
-from recortex.data._local_file import LocalFile
 from recortex.data._nifti import is_nifti, read_volumes, size_of
 from recortex.data._trial_table import read_trials
 from recortex.data.base import Responses
 from recortex.errors import InvalidInput
+from recortex.stage import LocalFile
 
 
 class ResponseFile(Responses):

@@ -9,8 +9,7 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from recortex.errors import InvalidInput
-from recortex.plain_yaml import shown
+from recortex.errors import InvalidInput, shown
 
 if TYPE_CHECKING:
     import torch

@@ -12,7 +12,7 @@ from recortex.data.base import Responses, rows_of
 from recortex.errors import InvalidInput
 from recortex.features._labels import labels_of_stimuli
 from recortex.features.base import Features
-from recortex.stage import Array, LocalPath
+from recortex.stage import Array, LocalFile
 
 
 class LabelTable(Features):
@@ -28,7 +28,7 @@ class LabelTable(Features):
         The column of the labels.
     """
 
-    path: LocalPath
+    path: LocalFile
     brain: Responses
     column: str = "category"
 

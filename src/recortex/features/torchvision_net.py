@@ -16,7 +16,7 @@ from recortex.errors import InvalidInput, MissingData, did_you_mean, listed
 from recortex.features._weights import read_weights
 from recortex.features.base import Features
 from recortex.progress import steps
-from recortex.stage import NOT_IN_KEY, LocalPath, Tiling
+from recortex.stage import NOT_IN_KEY, LocalFile, Tiling
 
 if TYPE_CHECKING:
     import torch
@@ -57,7 +57,7 @@ class TorchvisionNet(Features):
     model: str = "squeezenet1_0"
     layer: str = "features.12"
     weights: str = "IMAGENET1K_V1"
-    weights_file: LocalPath | None = None
+    weights_file: LocalFile | None = None
     pool: Literal["none", "mean"] = "none"
     size: int = Field(default=224, ge=32, le=1024)
     device: Annotated[str, NOT_IN_KEY] = "cpu"

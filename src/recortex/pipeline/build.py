@@ -11,9 +11,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from recortex import catalog, plain_yaml
-from recortex.errors import InvalidInput, did_you_mean
+from recortex.errors import InvalidInput, did_you_mean, shown
 from recortex.pipeline.entries import Entries, Entry
-from recortex.plain_yaml import shown
 from recortex.stage import LocalPath, Node, Stage, is_abstract
 
 DEEPEST = 50  # entries that use each other in a row; keys, records and messages to workers follow them inwards
@@ -153,7 +152,9 @@ def _node_types(annotation: Any) -> tuple[type[Node], ...]:
 
 
 def _mentions(annotation: Any, cls: type) -> bool:
-    return annotation is cls or any(_mentions(part, cls) for part in _arguments(annotation))
+    return (isinstance(annotation, type) and issubclass(annotation, cls)) or any(
+        _mentions(part, cls) for part in _arguments(annotation)
+    )
 
 
 def _article(word: str) -> str:

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from recortex import plain_yaml
-from recortex.errors import InvalidInput, did_you_mean
-from recortex.plain_yaml import shown
+from recortex.errors import InvalidInput, did_you_mean, shown
 from recortex.stage import LocalPath, Node
 
 LONGEST = 200  # bytes: names of entries and branches name files, which may have 255 with what is put around them

@@ -12,10 +12,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from recortex import plain_yaml
-from recortex.errors import InvalidInput, MissingExtra, WorkersFailed, did_you_mean, in_one_line
+from recortex.errors import InvalidInput, MissingExtra, WorkersFailed, did_you_mean, in_one_line, shown
 from recortex.interrupts import unheard_by_children
 from recortex.pipeline.entries import shipped
-from recortex.plain_yaml import shown
 
 ADDRESS = r"(?:(?:tcp|tls|wss?)://)?(?:[\w.-]+|\[[0-9a-fA-F:]+\]):[0-9]{1,5}"
 

@@ -87,11 +87,17 @@ class Split(Node):
         Raises
         ------
         InvalidInput
-            The trial table has no such column.
+            The trial table has no such column, or a trial has no value there.
         """
         if self.by not in trials:
             raise InvalidInput(no_column("split", self.by, trials))
-        return np.asarray(trials[self.by]).astype(str)
+        labels = np.asarray(trials[self.by]).astype(str)
+        if (unstated := np.flatnonzero(np.isin(labels, UNSTATED))).size:
+            raise InvalidInput(
+                f"split: {len(unstated)} of {len(labels)} trials state no {self.by} (trials {listed(unstated, 3)}, counted from 0), "
+                "so nobody knows whom they belong with; fill in the column, leave these trials out, or split by another column"
+            )
+        return labels
 
     def expected_folds(self) -> int | None:
         """How many folds there will be, where that is known without the trials."""
