@@ -204,7 +204,6 @@ def broken_weights(folder: Path, made_up: Path) -> dict[str, Path]:
         torch.save(value, folder / name)
         return folder / name
 
-    (folder / "folder.safetensors").mkdir()
     whole = made_up.read_bytes()
     return {
         "cut off": bytes_("cut.safetensors", whole[: len(whole) // 2]),
@@ -216,13 +215,12 @@ def broken_weights(folder: Path, made_up: Path) -> dict[str, Path]:
         "a list": saved("list.pth", [torch.zeros(2)]),
         "a tensor": saved("tensor.pth", torch.zeros(2)),
         "a checkpoint around them": saved("checkpoint.pth", {"epoch": 3, "state_dict": {"features.0.weight": torch.zeros(1)}}),
-        "a folder": folder / "folder.safetensors",
     }
 
 
 KINDS = [
     "cut off", "header damaged", "empty safetensors", "a text", "empty pth", "a text pth", "a list", "a tensor",
-    "a checkpoint around them", "a folder",
+    "a checkpoint around them",
 ]  # fmt: skip
 
 
@@ -230,6 +228,10 @@ KINDS = [
 def test_damaged_weights_are_refused_by_file(kind, made_up, few, tmp_path):
     path = broken_weights(tmp_path, made_up)[kind]
     refusal(TorchvisionNet(stimuli=few, weights_file=path).run, InvalidInput, path.name)
+
+
+def test_a_folder_in_the_place_of_weights_is_refused_when_it_is_named(few, tmp_path):
+    refusal(lambda: TorchvisionNet(stimuli=few, weights_file=tmp_path), InvalidInput, "is a folder")
 
 
 class Malicious:

@@ -229,10 +229,10 @@ def nearest(missing: list[str], wanted: list[str], available: Mapping[str, int])
         asked = {int(float(name)) for name in wanted}
         if asked <= set(numbers):
             return f"; there {missing[0]} is written {numbers[int(float(missing[0]))]}: write numbers in one way"
-        return (
-            f"; they run from {min(asked)} to {max(asked)} and those from {min(numbers)} to {max(numbers)}: count both from 0 or both "
-            "from 1 (numbered_from: 1 in a PictureFile)"
-        )
+        ranges = f"; they run from {min(asked)} to {max(asked)} and those from {min(numbers)} to {max(numbers)}"
+        if min(asked) == min(numbers):
+            return f"{ranges}: add what is missing there, or take these trials out"
+        return f"{ranges}: count both from 0 or both from 1 (numbered_from: 1 in a PictureFile)"
     stem = missing[0].rpartition(".")[0]
     if stem in available:
         return f"; did you mean {stem}? A picture's name is without its file's suffix"
