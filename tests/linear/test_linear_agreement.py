@@ -36,7 +36,7 @@ def test_himalaya(shape, fit_intercept) -> None:
     y = (X @ weights + rng.standard_normal((n_rows, n_targets))).astype("f4")
     alphas, cv = np.logspace(0, 5, 10), KFold(5)
     theirs = HimalayaRidgeCV(alphas, cv=cv, fit_intercept=fit_intercept).fit(X, y)
-    ours = RidgeCV(alphas, cv, fit_intercept).fit(X, y)
+    ours = RidgeCV(alphas, cv, fit_intercept=fit_intercept).fit(X, y)
     equal = np.isclose(ours.best_alphas_, theirs.best_alphas_, rtol=1e-4)
     assert equal.mean() >= 0.999
     np.testing.assert_allclose(ours.cv_scores_.max(axis=0), theirs.cv_scores_, rtol=1e-4)

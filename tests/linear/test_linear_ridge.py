@@ -54,7 +54,9 @@ def test_leave_out_by_statistics_is_refitting(problem, shape, solver, folds, fit
     X, y = problem(*shape)
     weight = np.random.default_rng(1).uniform(0.5, 2.0, len(X))
     folds = list(KFold(4).split(X)) if folds == "kfold" else purged_folds(len(X))
-    model = RidgeCV(ALPHAS, folds, fit_intercept, scale_features, solver, store_cv_predictions=True)
+    model = RidgeCV(
+        ALPHAS, folds, fit_intercept=fit_intercept, scale_features=scale_features, solver=solver, store_cv_predictions=True
+    )
     model.fit(X, y, sample_weight=weight)
     scores, predictions = refits(X, y, folds, ALPHAS, fit_intercept, scale_features, weight)
     np.testing.assert_allclose(model.cv_scores_, scores, rtol=1e-8)
@@ -94,7 +96,9 @@ def test_primal_is_dual(seed, n_rows, n_features, fit_intercept, scale_features)
     for train, test in cv:
         weight[train[:2]], weight[test[0]] = 1.0, 1.0
     fits = [
-        RidgeCV((0.1, 10.0), cv, fit_intercept, scale_features, solver, True).fit(X, y, sample_weight=weight)
+        RidgeCV(
+            (0.1, 10.0), cv, fit_intercept=fit_intercept, scale_features=scale_features, solver=solver, store_cv_predictions=True
+        ).fit(X, y, sample_weight=weight)
         for solver in ("primal", "dual")
     ]
     same_fit(*fits, rtol=1e-6)

@@ -38,7 +38,7 @@ class CalibratedRidgeCV(RidgeCV):
 
     Parameters
     ----------
-    alphas, cv, fit_intercept, scale_features, solver, store_cv_predictions
+    alphas, cv, selection, scoring, fit_intercept, scale_features, solver, device, memory_limit, store_cv_predictions
         See `RidgeCV`.
     calibration : {"variance", "regression", "none"}, default="variance"
     min_correlation : float or None, default=None
@@ -59,14 +59,30 @@ class CalibratedRidgeCV(RidgeCV):
         self,
         alphas: Sequence[float] = (0.1, 1.0, 10.0, 1e2, 1e3, 1e4, 1e5, 1e6),
         cv: CrossValidation = 5,
+        *,
+        selection: str = "kfold",
+        scoring: str = "neg_mse",
         fit_intercept: bool = True,
         scale_features: bool = False,
         solver: str = "auto",
+        device: str | None = None,
+        memory_limit: int | None = None,
         store_cv_predictions: bool = False,
         calibration: str = "variance",
         min_correlation: float | None = None,
     ) -> None:
-        super().__init__(alphas, cv, fit_intercept, scale_features, solver, store_cv_predictions)
+        super().__init__(
+            alphas,
+            cv,
+            selection=selection,
+            scoring=scoring,
+            fit_intercept=fit_intercept,
+            scale_features=scale_features,
+            solver=solver,
+            device=device,
+            memory_limit=memory_limit,
+            store_cv_predictions=store_cv_predictions,
+        )
         self.calibration = calibration
         self.min_correlation = min_correlation
 

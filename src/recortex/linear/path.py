@@ -1,25 +1,29 @@
-"""All alphas of a ridge regression from one eigendecomposition, and their validation losses without rows.
+"""All alphas of a ridge regression from one eigendecomposition, and their validation moments without rows.
 
 With the centred training Gram G = V diag(w) V' and cross-products C, B = V'C, the solution at alpha is
-V [B / (w + alpha)]. With validation statistics seen from the training means (yy, C_v, G_v) and
-d = 1 / (w + alpha), the summed squared error of a target is
+V [B / (w + alpha)]. With validation statistics seen from the training means (C_v, G_v, sums s_v) and
+d = 1 / (w + alpha), the predictions of a target over the validation rows have
 
-    yy - 2 sum_j d_j B_j (V'C_v)_j + || L' (d o B) ||^2,      V' G_v V = L L',
+    sum p y = sum_j d_j B_j (V'C_v)_j,    sum p^2 = || L' (d o B) ||^2 with V' G_v V = L L',    sum p = sum_j d_j B_j (V's_v)_j,
 
 so scoring every alpha costs nothing that grows with the number of rows.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+from array_api_compat import array_namespace
 from scipy.linalg.lapack import dpstrf
 
+from recortex.linear.device import like, on_cpu
+from recortex.linear.moments import Moments
 from recortex.linear.statistics import SufficientStatistics
 from recortex.linear.threads import threads_for_eigh
 
-__all__ = ["RidgePath"]
+__all__ = ["RidgePath", "Rotated", "shrinkage"]
 
 _FACTOR_ROWS = 128
 
@@ -37,63 +41,129 @@ class RidgePath:
     vectors : array, (feature, axis), float64
     """
 
-    eigenvalues: np.ndarray
-    vectors: np.ndarray
+    eigenvalues: Any
+    vectors: Any
 
     @classmethod
-    def from_gram(cls, gram: np.ndarray) -> RidgePath:
-        """Decompose a (feature, feature) Gram matrix."""
+    def from_gram(cls, gram: Any) -> RidgePath:
+        """Decompose a (feature, feature) Gram matrix, or a (row, row) kernel."""
+        xp = array_namespace(gram)
         with threads_for_eigh(len(gram)):
-            eigenvalues, vectors = np.linalg.eigh(gram)
-        real = eigenvalues > len(gram) * np.finfo(np.float64).eps * max(eigenvalues.max(initial=0.0), 0.0)
+            eigenvalues, vectors = xp.linalg.eigh(gram)
+        largest = float(eigenvalues[-1]) if len(gram) else 0.0
+        real = eigenvalues > len(gram) * np.finfo(np.float64).eps * max(largest, 0.0)
         return cls(eigenvalues[real], vectors[:, real])
 
-    def against(self, gram: np.ndarray) -> tuple[RidgePath, np.ndarray]:
+    def against(self, gram: Any) -> tuple[RidgePath, Any]:
         """Factor a validation Gram in the eigenbasis: V' gram V = L L'.
 
         Returns the path with its axes in pivot order, and L', (rank, axis), upper trapezoidal. Pivoting
         (LAPACK pstrf) stops at the rank, so few validation rows make a short factor.
         """
-        rotated = self.vectors.T @ gram @ self.vectors
+        rotated = on_cpu(self.vectors.T @ gram @ self.vectors)
         if not rotated.any():
-            return self, np.zeros((0, len(rotated)))
+            return self, like(np.zeros((0, len(rotated))), gram)
         factor, pivots, rank, _ = dpstrf(rotated)
         order = pivots - 1
-        return RidgePath(self.eigenvalues[order], self.vectors[:, order]), np.triu(factor)[:rank]
+        path = RidgePath(self.eigenvalues[order], self.vectors[:, order])
+        return path, like(np.triu(factor)[:rank], gram)
 
-    def shrinkage(self, alphas: np.ndarray) -> np.ndarray:
-        """1 / (w + alpha), (alpha, axis)."""
-        return 1.0 / (self.eigenvalues + alphas[:, None])
+    def rotate(self, train: SufficientStatistics) -> Any:
+        """B = V'C of a tile of targets, (axis, target)."""
+        return like(self.vectors, train.xy).T @ train.xy
 
-    def coefficients(self, cross: np.ndarray, alphas: np.ndarray) -> np.ndarray:
-        """Solve for every target at its own alpha: (feature, target) and (target,) to (target, feature)."""
-        vectors = self.vectors.astype(cross.dtype)
-        rotated = (vectors.T @ cross).T
-        rotated *= self.shrinkage(alphas).astype(cross.dtype)
-        return rotated @ vectors.T
+    def coefficients(self, rotated: Any, alphas: Any) -> Any:
+        """Solve for every target at its own alpha: B and (target,) to (target, feature)."""
+        return (rotated * shrinkage(self.eigenvalues, alphas, rotated)).T @ like(self.vectors, rotated).T
 
-    def losses(self, train_cross: np.ndarray, test: SufficientStatistics, factor: np.ndarray, alphas: np.ndarray) -> np.ndarray:
-        """Mean squared validation error of every alpha and target, (alpha, target), float64.
+
+def shrinkage(eigenvalues: Any, alpha: Any, values: Any) -> Any:
+    """1 / (w + alpha) in the precision of `values`: (axis, 1) for one alpha, (axis, target) for one a target."""
+    xp = array_namespace(eigenvalues)
+    alpha = xp.asarray(alpha, dtype=xp.float64, device=eigenvalues.device)
+    return like(1.0 / (eigenvalues[:, None] + alpha), values)
+
+
+@dataclass(frozen=True, eq=False)
+class Rotated:
+    """A tile of targets in the eigenbasis of a training set, against its validation set.
+
+    Attributes
+    ----------
+    eigenvalues : array, (axis,), float64
+    basis : array, (axis, target)
+        B.
+    products : array, (axis, target)
+        V'C_v.
+    sums : array, (axis,)
+        V's_v.
+    factor : array, (rank, axis)
+        L' of `RidgePath.against`.
+    test : SufficientStatistics
+        Validation rows about the training means; its Gram matrix is not used.
+    """
+
+    eigenvalues: Any
+    basis: Any
+    products: Any
+    sums: Any
+    factor: Any
+    test: SufficientStatistics
+
+    def moments(self, alphas: Any, with_sums: bool) -> Moments:
+        """Of the predictions at each alpha.
 
         Parameters
         ----------
-        train_cross : array, (feature, target)
-        test : SufficientStatistics
-            Validation rows about the training means; `xx` is not used.
-        factor : array, (rank, axis)
-            L' of `against`.
-        alphas : array, (alpha,)
+        alphas : array, (alpha,) or (alpha, target)
+            The same for all targets, or for each its own.
+        with_sums : bool
         """
-        dtype = train_cross.dtype
-        vectors, factor = self.vectors.astype(dtype), factor.astype(dtype)
-        shrinkage = self.shrinkage(alphas).astype(dtype)
-        rotated = vectors.T @ train_cross
-        losses = test.yy - 2.0 * (shrinkage @ (rotated * (vectors.T @ test.xy))).astype(np.float64)
-        for loss, by_axis in zip(losses, shrinkage, strict=True):
-            scaled = factor * by_axis
-            for start in range(0, len(factor), _FACTOR_ROWS):
-                # L' is zero left of its diagonal: each block of its rows starts at its own column.
-                part = scaled[start : start + _FACTOR_ROWS, start:] @ rotated[start:]
-                loss += np.einsum("ij,ij->j", part, part)
-        # A perfect fit may come out below zero by rounding.
-        return np.maximum(losses, 0.0) / test.n
+        xp = array_namespace(self.basis)
+        both = self.basis * self.products
+        first = self.basis * self.sums[:, None] if with_sums else None
+        products, squares, sums = [], [], []
+        for alpha in alphas:
+            by_axis = shrinkage(self.eigenvalues, alpha, self.basis)
+            products.append(_contract(by_axis, both))
+            if first is not None:
+                sums.append(_contract(by_axis, first))
+            squares.append(self._squares(by_axis))
+        return Moments(
+            self.test.n,
+            self.test.sum_y,
+            self.test.yy,
+            xp.stack(products),
+            xp.stack(squares),
+            xp.stack(sums) if first is not None else None,
+        )
+
+    def only(self, targets: np.ndarray) -> Rotated:
+        """Some targets of the tile."""
+        test = replace(
+            self.test,
+            sum_y=self.test.sum_y[targets],
+            xy=self.test.xy[:, targets],
+            yy=self.test.yy[targets],
+            shift_y=self.test.shift_y[targets],
+        )
+        return replace(self, basis=self.basis[:, targets], products=self.products[:, targets], test=test)
+
+    def _squares(self, by_axis: Any) -> Any:
+        xp = array_namespace(self.basis)
+        total = xp.zeros(self.basis.shape[1], dtype=xp.float64, device=self.basis.device)
+        alone = by_axis.shape[1] == 1  # then scaling the short factor is cheaper than scaling all targets
+        factor = self.factor * by_axis.T if alone else self.factor
+        basis = self.basis if alone else self.basis * by_axis
+        for start in range(0, len(factor), _FACTOR_ROWS):
+            # L' is zero left of its diagonal: each block of its rows starts at its own column.
+            part = factor[start : start + _FACTOR_ROWS, start:] @ basis[start:]
+            total += xp.astype(xp.sum(part * part, axis=0), xp.float64)
+        return total
+
+
+def _contract(by_axis: Any, values: Any) -> Any:
+    """Sum over axes, (target,), float64."""
+    xp = array_namespace(values)
+    made = by_axis[:, 0] @ values if by_axis.shape[1] == 1 else xp.sum(by_axis * values, axis=0)
+    return xp.astype(made, xp.float64)

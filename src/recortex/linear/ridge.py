@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
 
+import h5py
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
+from sklearn.utils import check_array
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from recortex.errors import InvalidInput, listed
-from recortex.linear.design import Design, build_designs
-from recortex.linear.folds import CrossValidation, resolve_folds
-from recortex.linear.statistics import SufficientStatistics
+from recortex.linear.design import Design
+from recortex.linear.dual import FEATURES_AT_ONCE, Dual
+from recortex.linear.folds import CrossValidation, Fold, resolve_folds
+from recortex.linear.independent import Units
+from recortex.linear.primal import Primal
+from recortex.linear.selection import Selection, check, is_centred
+from recortex.linear.table import Table
 from recortex.linear.threads import threads_for_fit
+from recortex.linear.weights import DualWeights, PrimalWeights
 
 __all__ = ["RidgeCV"]
 
@@ -21,8 +30,10 @@ __all__ = ["RidgeCV"]
 Observer = Callable[[np.ndarray, np.ndarray, np.ndarray | None], None]
 
 _FLOATS = (np.float64, np.float32)
-_TILE_BYTES = 2**26
+_TILE_BYTES = 2**27
 _TILE_TARGETS = 4096
+_FEWEST_TARGETS = 64
+_NEAR_ZERO = 4.0  # standard deviations between the mean of a target and 0 that cost no precision
 
 
 class RidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
@@ -38,6 +49,13 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
     cv : int, splitter or iterable of (train, test), default=5
         An int is `KFold` without shuffling, or `GroupKFold` when `fit` is given groups. Any pairs of index
         arrays will do, purged and overlapping ones too.
+    selection : {"kfold", "gcv", "loo", "gcv+kfold"}, default="kfold"
+        How alphas are compared: over the folds of `cv`; by generalised cross-validation; by exact leave-one-out;
+        or over the folds near the best of generalised cross-validation, which is nearly always the best of all
+        folds at a third of the cost. Rows of the same features count as one row, and `loo` leaves out whole
+        groups; "gcv" refuses groups of several different rows.
+    scoring : {"neg_mse", "r2", "r"}, default="neg_mse"
+        Negative mean squared error, R2 or Pearson's r, computed in each fold and averaged over folds.
     fit_intercept : bool, default=True
     scale_features : bool, default=False
         Divide features by their standard deviation over the training rows of each fold, and over all rows for
@@ -45,17 +63,25 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
     solver : {"auto", "primal", "dual"}, default="auto"
         "primal" works with feature x feature matrices, "dual" with row x row ones; the results are the same.
         "auto" is primal for p <= 0.8 n.
+    device : str, optional
+        None computes with NumPy; "cuda" (or another of torch's devices) there, to the same results.
+    memory_limit : int, optional
+        Bytes that a fit may take beyond X, y and its attributes. Without it a tile of targets takes some 128 MB.
     store_cv_predictions : bool, default=False
 
     Attributes
     ----------
     best_alphas_ : array, (target,)
         The alpha of the best score; the largest of equals.
+    edge_ : int array, (target,)
+        -1 where that is the smallest candidate, 1 where it is the largest, else 0: more candidates may do better.
     coef_ : array, (target, feature), or (feature,) for 1-D y
-        float32 if X and y are float32, else float64.
+        float32 if X and y are, else float64. With the dual solver it is computed when first asked for.
+    dual_coef_ : array, (target, row), or (row,) for 1-D y
+        With the dual solver: ``coef_ = dual_coef_ @ X``, for scaled features divided by their variances.
     intercept_ : array, (target,), or float for 1-D y
     cv_scores_ : array, (alpha, target), float64
-        Negative mean squared error averaged over folds, in the order of `alphas` (himalaya's `l2_neg_loss`).
+        In the order of `alphas`; NaN for those that "gcv+kfold" left out.
     solver_ : {"primal", "dual"}
     cv_predictions_ : array, shape of y
         With `store_cv_predictions`: prediction of each row by the folds that test it, at the chosen alphas,
@@ -64,32 +90,41 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
     Notes
     -----
-    Validation losses come from sufficient statistics, see `recortex.linear.path`; ridge in the space of rows
-    is Saunders, Gammerman and Vovk (1998). Memory beyond X, y and the attributes is about (atoms + 2 folds)
-    p^2 float64, with p the smaller of features and rows, and some tiles of targets; atoms are explained in
-    `recortex.linear.folds.Atoms`.
+    Validation scores come from sufficient statistics, see `recortex.linear.path`; ridge in the space of rows
+    is Saunders, Gammerman and Vovk (1998), generalised cross-validation Golub, Heath and Wahba (1979). Memory
+    beyond X, y, the attributes and a tile is about (folds + atoms) p^2 float64, with p the smaller of features
+    and rows; atoms are explained in `recortex.linear.folds.Atoms`.
     """
 
     def __init__(
         self,
         alphas: Sequence[float] = (0.1, 1.0, 10.0, 1e2, 1e3, 1e4, 1e5, 1e6),
         cv: CrossValidation = 5,
+        *,
+        selection: str = "kfold",
+        scoring: str = "neg_mse",
         fit_intercept: bool = True,
         scale_features: bool = False,
         solver: str = "auto",
+        device: str | None = None,
+        memory_limit: int | None = None,
         store_cv_predictions: bool = False,
     ) -> None:
         self.alphas = alphas
         self.cv = cv
+        self.selection = selection
+        self.scoring = scoring
         self.fit_intercept = fit_intercept
         self.scale_features = scale_features
         self.solver = solver
+        self.device = device
+        self.memory_limit = memory_limit
         self.store_cv_predictions = store_cv_predictions
 
     def fit(
         self,
-        X: ArrayLike,
-        y: ArrayLike,
+        X: ArrayLike | h5py.Dataset,
+        y: ArrayLike | h5py.Dataset,
         groups: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
     ) -> RidgeCV:
@@ -97,8 +132,9 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array, (row, feature)
-        y : array, (row, target) or (row,)
+        X : array or HDF5 dataset, (row, feature)
+        y : array or HDF5 dataset, (row, target) or (row,)
+            A dataset is read in tiles of targets, ahead of the work; int16 is decoded on the way, see `recortex.linear.table`.
         groups : array, (row,), or None
             Rows of one group (stimulus, run, session) stay together in every fold.
         sample_weight : array, (row,), or None
@@ -106,73 +142,150 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
         """
         return self._fit(X, y, groups, sample_weight)
 
+    @property
+    def coef_(self) -> np.ndarray:
+        """Weights of the features, (target, feature), or (feature,) for 1-D y."""
+        coef = self._learned("coef_").coef
+        return coef[0] if self._flat else coef
+
+    @property
+    def dual_coef_(self) -> np.ndarray:
+        """Weights of the training rows, (target, row), or (row,) for 1-D y; with the dual solver."""
+        learned = self._learned("dual_coef_")
+        if not isinstance(learned, DualWeights):
+            raise AttributeError("dual_coef_ is there with the dual solver only")
+        return learned.dual[0] if self._flat else learned.dual
+
+    @property
+    def intercept_(self) -> np.ndarray:
+        """Predictions where all features are 0, (target,), or a float for 1-D y."""
+        intercept = self._learned("intercept_").intercept
+        return intercept[0] if self._flat else intercept
+
+    def _learned(self, asked: str) -> PrimalWeights | DualWeights:
+        if "_weights" not in vars(self):
+            raise AttributeError(f"{asked} is there after fit")
+        return self._weights
+
     def predict(self, X: ArrayLike) -> np.ndarray:
         """Predict targets: (row, feature) to (row, target), or (row,) after a fit to 1-D y."""
         check_is_fitted(self)
-        X = np.asarray(validate_data(self, X, dtype=_FLOATS, reset=False))
-        # coef . (x - shift) + offset: with a mean of 1e4, coef . x would cancel against the intercept.
-        return (X - self._shift_x.astype(X.dtype)) @ self.coef_.T + self._offset
+        made = self._weights.predict(np.asarray(validate_data(self, X, dtype=_FLOATS, reset=False)))
+        return made[:, 0] if self._flat else made
 
     def _fit(
         self,
-        X: ArrayLike,
-        y: ArrayLike,
+        X: Any,
+        y: Any,
         groups: ArrayLike | None,
         sample_weight: ArrayLike | None,
         observe: Observer | None = None,
     ) -> RidgeCV:
         """`fit`, with an observer that is shown the out-of-fold predictions of each tile of targets."""
         alphas = self._checked_alphas()
-        X, y = validate_data(self, X, y, dtype=_FLOATS, multi_output=True, y_numeric=True)
-        X, y = np.asarray(X), np.asarray(y)
-        if y.dtype not in _FLOATS:
-            y = y.astype(np.float64)
-        weight = _checked_weight(sample_weight, X)
-        folds = resolve_folds(self.cv, X, y, groups)
-        targets, dtype = y.reshape(len(y), -1), np.result_type(X, y)
+        flat, features, targets = self._checked_tables(X, y)
+        (n_rows, n_features), n_targets = features.shape, targets.shape[1]
+        weight = _checked_weight(sample_weight, n_rows)
+        dtype = np.result_type(features.dtype, targets.dtype)
+        groups = None if groups is None else np.asarray(groups)
+        wants_folds = self.selection in ("kfold", "gcv+kfold") or observe is not None or self.store_cv_predictions
+        folds = resolve_folds(self.cv, np.empty((n_rows, 0)), None, groups) if wants_folds else []
+        _check_weight_of_folds(weight, folds)
         self.solver_ = self.solver
         if self.solver == "auto":
-            self.solver_ = "primal" if X.shape[1] <= 0.8 * len(X) else "dual"
+            self.solver_ = "primal" if n_features <= 0.8 * n_rows else "dual"
+        logging.getLogger("recortex").debug("ridge of %d rows and %d features: %s", n_rows, n_features, self.solver_)
 
-        shift_x = self._provisional_shift(X)
-        with threads_for_fit(len(X), X.shape[1], targets.shape[1]):
-            designs = build_designs(X, shift_x, weight, folds, self.solver_, self.fit_intercept, self.scale_features)
-            coef = np.empty((targets.shape[1], X.shape[1]), dtype)
-            offset = np.empty(targets.shape[1])
-            self.best_alphas_ = np.empty(targets.shape[1])
-            self.cv_scores_ = np.empty((len(alphas), targets.shape[1]))
+        shift_x = self._mean(features)
+        with threads_for_fit(n_rows, n_features, n_targets):
+            design = self._design(features, shift_x, weight, folds, dtype)
+            units = None if self.selection == "kfold" else Units.of(features, groups, weight, self.fit_intercept)
+            centred = units is not None and not self.fit_intercept and units.count <= n_features and _all_centred(features)
+            selection = Selection(self.selection, self.scoring, alphas, design, units, centred)
+            width = n_features if self.solver_ == "primal" else n_rows
+            found, offset = np.empty((n_targets, width), dtype), np.empty(n_targets)
+            self.best_alphas_ = np.empty(n_targets)
+            self.cv_scores_ = np.empty((len(alphas), n_targets))
             stored = np.empty(targets.shape, dtype) if self.store_cv_predictions else None
-            for tile in _tiles(targets.shape[1], designs, dtype.itemsize):
-                y_tile = targets[:, tile]
-                shift_y = self._provisional_shift(y_tile)
-                atoms = [design.statistics(y_tile, shift_y) for design in designs]
-                scores = _scores(designs, atoms, alphas)
-                best = _largest_of_best(alphas, scores)
-                self.cv_scores_[:, tile], self.best_alphas_[tile] = scores, best
+            for columns, y_tile in targets.blocks(self._tile_width(design, n_rows, targets, dtype)):
+                y_tile = y_tile.astype(dtype, copy=False)
+                shift_y = self._provisional(y_tile)
+                tile = design.tile(y_tile, shift_y)
+                place, self.cv_scores_[:, columns] = selection.choose(tile, y_tile - shift_y.astype(dtype) if units else y_tile)
+                best = self.best_alphas_[columns] = alphas[place]
                 if stored is not None or observe is not None:
-                    predictions = _out_of_fold(designs, atoms, best, y_tile.shape, dtype)
+                    predictions = _out_of_fold(design, tile, best, y_tile.shape, dtype)
                     if stored is not None:
-                        stored[:, tile] = predictions
+                        stored[:, columns] = predictions
                     if observe is not None:
                         observe(y_tile, predictions, weight)
-                coef[tile], offset[tile] = designs[-1].solve(X, atoms[-1], best)
+                found[columns], offset[columns] = design.solve(tile, best)
 
-        flat = y.ndim == 1
-        # einsum widens coef in a small buffer; `@` would copy all of it to float64.
-        intercept = offset - np.einsum("tf,f->t", coef, shift_x)
-        self.coef_ = coef[0] if flat else coef
-        self.intercept_ = intercept[0] if flat else intercept
-        self._shift_x = shift_x
-        self._offset = offset.astype(dtype)[0] if flat else offset.astype(dtype)
+        self.edge_ = (self.best_alphas_ == alphas.max()).astype(np.int8) - (self.best_alphas_ == alphas.min())
+        self._flat = flat
+        self._weights: PrimalWeights | DualWeights = (
+            DualWeights(found, features, shift_x, design.scale, offset, self.memory_limit)
+            if isinstance(design, Dual)
+            else PrimalWeights(found, shift_x, offset)
+        )
         if stored is not None:
-            self.cv_predictions_ = stored.reshape(y.shape)
+            self.cv_predictions_ = stored[:, 0] if flat else stored
         return self
 
-    def _provisional_shift(self, values: np.ndarray) -> np.ndarray:
-        """Take the mean in the precision of the values, so that subtracting it is exact."""
+    def _design(
+        self, features: Table, shift_x: np.ndarray, weight: np.ndarray | None, folds: list[Fold], dtype: np.dtype
+    ) -> Design:
+        words = (shift_x, weight, folds, self.fit_intercept, self.scale_features, self.device)
+        if self.solver_ == "dual":
+            return Dual.build(features, *words)
+        return Primal.build(features.read(slice(None)).astype(dtype, copy=False), *words)
+
+    def _mean(self, table: Table) -> np.ndarray:
+        """Means of the columns in their own precision, so that subtracting them is exact."""
+        mean = np.zeros(table.shape[1])
+        if self.fit_intercept:
+            for columns, block in table.blocks(FEATURES_AT_ONCE):
+                mean[columns] = block.mean(axis=0, dtype=np.float64).astype(block.dtype)
+        return mean
+
+    def _provisional(self, y: np.ndarray) -> np.ndarray:
+        """A shift near the mean of each target; none where the mean is so small beside the spread that none is needed."""
         if not self.fit_intercept:
-            return np.zeros(values.shape[1])
-        return values.mean(axis=0, dtype=np.float64).astype(values.dtype).astype(np.float64)
+            return np.zeros(y.shape[1])
+        some = y[:: max(1, len(y) // 64)].astype(np.float64)
+        mean = some.mean(axis=0)
+        shift = np.where(np.abs(mean) <= _NEAR_ZERO * some.std(axis=0), 0.0, mean)
+        return shift.astype(y.dtype).astype(np.float64)
+
+    def _tile_width(self, design: Design, n_rows: int, targets: Table, dtype: np.dtype) -> int:
+        """As many targets as fit into the memory there is, those that are read ahead among them."""
+        per_target = design.bytes_per_target(dtype.itemsize) + n_rows * (dtype.itemsize + (0 if targets.in_memory else 12))
+        room = _TILE_BYTES
+        if self.memory_limit is not None:
+            room = self.memory_limit - design.bytes
+            if room < _FEWEST_TARGETS * per_target:
+                least = (design.bytes + _FEWEST_TARGETS * per_target) / 1e6
+                raise InvalidInput(f"memory_limit is too small for this fit: give it at least {least:.0f} MB")
+        return int(np.clip(room // per_target, _FEWEST_TARGETS, _TILE_TARGETS))
+
+    def _checked_tables(self, X: Any, y: Any) -> tuple[bool, Table, Table]:
+        """X and y as tables of columns, and whether y was one column without a name of its own."""
+        lazy_x, lazy_y = (isinstance(values, h5py.Dataset) for values in (X, y))
+        if not lazy_x and not lazy_y:
+            X, y = validate_data(self, X, y, dtype=_FLOATS, multi_output=True, y_numeric=True)
+        elif lazy_y and not lazy_x:
+            X = validate_data(self, X, dtype=_FLOATS)
+        elif not lazy_y:
+            y = check_array(y, ensure_2d=False, dtype=_FLOATS, input_name="y")
+        flat = y.ndim == 1
+        if lazy_x:
+            self.n_features_in_ = X.shape[1]
+        if not lazy_y:
+            y = np.asarray(y).reshape(len(y), -1)
+        features, targets = Table(X if lazy_x else np.asarray(X), "X"), Table(y, "y")
+        if len(features) != len(targets):
+            raise InvalidInput(f"X has {len(features)} rows and y has {len(targets)}; they must be the same trials in one order")
+        return flat, features, targets
 
     def _checked_alphas(self) -> np.ndarray:
         alphas = np.atleast_1d(np.asarray(self.alphas, np.float64))
@@ -182,57 +295,35 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
             raise InvalidInput(f"alphas must be finite and >= 0, got {listed(bad)}")
         if self.solver not in ("auto", "primal", "dual"):
             raise InvalidInput(f"solver must be auto, primal or dual, got {self.solver!r}")
+        check(self.selection, self.scoring)
         return alphas
 
 
-def _checked_weight(sample_weight: ArrayLike | None, X: np.ndarray) -> np.ndarray | None:
+def _checked_weight(sample_weight: ArrayLike | None, n_rows: int) -> np.ndarray | None:
     if sample_weight is None:
         return None
-    weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    weight = _check_sample_weight(sample_weight, np.empty((n_rows, 1)), dtype=np.float64, ensure_non_negative=True)
     if not weight.any():
         raise InvalidInput("sample_weight is zero everywhere")
     return weight
 
 
-def _scores(designs: Sequence[Design], atoms: Sequence[Sequence[SufficientStatistics]], alphas: np.ndarray) -> np.ndarray:
-    """Negative mean squared error averaged over folds, (alpha, target)."""
-    losses = [
-        split.losses(parts, alphas)
-        for design, parts in zip(designs, atoms, strict=True)
-        for split in design.splits
-        if split.test.size
-    ]
-    return -np.mean(losses, axis=0)
+def _all_centred(table: Table) -> bool:
+    return all(is_centred(block).all() for _, block in table.blocks(FEATURES_AT_ONCE))
 
 
-def _tiles(n_targets: int, designs: list[Design], itemsize: int) -> Iterator[slice]:
-    """Targets in tiles whose cross-products, one set per atom, stay within some 64 MB."""
-    per_target = sum(len(design.atoms) * design.rows.shape[1] for design in designs) * itemsize
-    step = int(np.clip(_TILE_BYTES // max(per_target, 1), 64, _TILE_TARGETS))
-    for start in range(0, n_targets, step):
-        yield slice(start, min(start + step, n_targets))
+def _check_weight_of_folds(weight: np.ndarray | None, folds: Sequence[Fold]) -> None:
+    for number, fold in enumerate(folds):
+        if weight is not None and not all(weight[side].any() for side in fold):
+            raise InvalidInput(f"Fold {number} of cv has no sample_weight on its training or its test side")
 
 
-def _largest_of_best(alphas: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """Choose the alpha of best score for each target, (target,); of equal scores the largest alpha."""
-    descending = np.argsort(-alphas, kind="stable")
-    return alphas[descending[np.argmax(scores[descending], axis=0)]]
-
-
-def _out_of_fold(
-    designs: Sequence[Design],
-    atoms: Sequence[Sequence[SufficientStatistics]],
-    alphas: np.ndarray,
-    shape: tuple[int, int],
-    dtype: np.dtype,
-) -> np.ndarray:
+def _out_of_fold(design: Design, tile: Any, alphas: np.ndarray, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     """Predictions of each row by the folds that test it, averaged; NaN where none does."""
     predictions, times = np.zeros(shape, dtype), np.zeros((shape[0], 1), dtype)
-    for design, parts in zip(designs, atoms, strict=True):
-        for split in design.splits:
-            if split.test.size:
-                tested, values = design.predict(split, parts, alphas)
-                predictions[tested] += values
-                times[tested] += 1
+    for number in range(design.n_splits):
+        tested, values = design.predict(number, tile, alphas)
+        predictions[tested] += values
+        times[tested] += 1
     predictions /= np.where(times > 0, times, np.nan)
     return predictions

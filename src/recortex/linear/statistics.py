@@ -12,10 +12,12 @@ value near the mean will do, because `SufficientStatistics.about` moves it after
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from array_api_compat import array_namespace
 
 from recortex.errors import InvalidInput
 
@@ -49,25 +51,29 @@ class SufficientStatistics:
         sum w_i (y_i - s_y)^2.
     shift_x, shift_y : array, (feature,) and (target,), float64
         The shifts themselves.
+
+    Notes
+    -----
+    Arrays are NumPy's, or torch's on any device: all that is done to them here is in the array API standard.
     """
 
     n: float
-    sum_x: np.ndarray
-    sum_y: np.ndarray
-    xx: np.ndarray | None
-    xy: np.ndarray
-    yy: np.ndarray
-    shift_x: np.ndarray
-    shift_y: np.ndarray
+    sum_x: Any
+    sum_y: Any
+    xx: Any | None
+    xy: Any
+    yy: Any
+    shift_x: Any
+    shift_y: Any
 
     @classmethod
     def from_rows(
         cls,
-        X: np.ndarray,
-        y: np.ndarray | None = None,
-        sample_weight: ArrayLike | None = None,
-        shift_x: ArrayLike | None = None,
-        shift_y: ArrayLike | None = None,
+        X: Any,
+        y: Any | None = None,
+        sample_weight: Any | None = None,
+        shift_x: Any | None = None,
+        shift_y: Any | None = None,
         gram: bool = True,
     ) -> SufficientStatistics:
         """Accumulate rows, a block at a time.
@@ -82,31 +88,30 @@ class SufficientStatistics:
         gram : bool
             False leaves `xx` out.
         """
-        y = np.empty((len(X), 0), X.dtype) if y is None else y.reshape(len(y), -1)
+        xp = array_namespace(X)
+        place = {"device": X.device, "dtype": xp.float64}
+        y = X[:, :0] if y is None else y.reshape(len(y), -1)
         shift_x, shift_y = _shift(X, shift_x), _shift(y, shift_y)
-        n_rows, n_features, n_targets = len(X), X.shape[1], y.shape[1]
-        cross_dtype = np.result_type(X.dtype, y.dtype, np.float32)
-        sum_x, sum_y, yy = np.zeros(n_features), np.zeros(n_targets), np.zeros(n_targets)
-        xx = np.zeros((n_features, n_features)) if gram else None
-        xy = np.zeros((n_features, n_targets), cross_dtype)
-        weighted = sample_weight is not None
-        weight = np.asarray(sample_weight, np.float64) if weighted else np.ones(n_rows)
-        for start in range(0, n_rows, _ROWS_AT_ONCE):
+        n_features, n_targets = X.shape[1], y.shape[1]
+        sum_x, sum_y, yy = (xp.zeros(size, **place) for size in (n_features, n_targets, n_targets))
+        xx = xp.zeros((n_features, n_features), **place) if gram else None
+        xy = xp.zeros((n_features, n_targets), dtype=xp.result_type(X.dtype, y.dtype), device=X.device)
+        root = None if sample_weight is None else xp.asarray(sample_weight, **place) ** 0.5
+        for start in range(0, len(X), _ROWS_AT_ONCE):
             block = slice(start, start + _ROWS_AT_ONCE)
             # The root of the weight on both sides: X'WX stays symmetric (BLAS syrk, half the work).
-            root = np.sqrt(weight[block])
-            x_block = _block(X[block], shift_x, root if weighted else None)
-            y_block = _block(y[block], shift_y, root if weighted else None)
-            # einsum widens to float64 as it goes, without a copy of the block.
-            sum_x += np.einsum("i,ij->j", root, x_block)
-            sum_y += np.einsum("i,ij->j", root, y_block)
-            yy += np.einsum("ij,ij->j", y_block, y_block, dtype=np.float64)
+            by = None if root is None else root[block]
+            x_block, y_block = _block(X[block], shift_x, by), _block(y[block], shift_y, by)
+            sum_x += _sum(x_block, by)
+            sum_y += _sum(y_block, by)
             if n_targets:
+                yy += _squares(y_block)
                 xy += x_block.T @ y_block
             if xx is not None:
-                wide = x_block.astype(np.float64, copy=False)
+                wide = xp.astype(x_block, xp.float64, copy=False)
                 xx += wide.T @ wide
-        return cls(float(weight.sum()), sum_x, sum_y, xx, xy, yy, shift_x, shift_y)
+        n = float(len(X)) if root is None else float(xp.sum(root**2))
+        return cls(n, sum_x, sum_y, xx, xy, yy, shift_x, shift_y)
 
     @classmethod
     def total(cls, parts: Sequence[SufficientStatistics]) -> SufficientStatistics:
@@ -134,44 +139,45 @@ class SufficientStatistics:
         return self + replace(other, n=-other.n, sum_x=-other.sum_x, sum_y=-other.sum_y, xx=xx, xy=-other.xy, yy=-other.yy)
 
     @property
-    def gram(self) -> np.ndarray:
+    def gram(self) -> Any:
         """`xx`, (feature, feature), where it is kept."""
         if self.xx is None:
             raise InvalidInput("These statistics are a tile of targets and have no Gram matrix")
         return self.xx
 
     @property
-    def mean_x(self) -> np.ndarray:
+    def mean_x(self) -> Any:
         """Weighted mean of the features, (feature,)."""
         return self.shift_x + self.sum_x / self.n
 
     @property
-    def mean_y(self) -> np.ndarray:
+    def mean_y(self) -> Any:
         """Weighted mean of the targets, (target,)."""
         return self.shift_y + self.sum_y / self.n
 
     @property
-    def scale_x(self) -> np.ndarray:
+    def scale_x(self) -> Any:
         """Standard deviation of the features, (feature,), with 1 for constant ones."""
-        return _scale(self.n, self.sum_x, np.diagonal(self.gram), self.mean_x)
+        return _scale(self.n, self.sum_x, array_namespace(self.gram).linalg.diagonal(self.gram), self.mean_x)
 
     @property
-    def scale_y(self) -> np.ndarray:
+    def scale_y(self) -> Any:
         """Standard deviation of the targets, (target,), with 1 for constant ones."""
         return _scale(self.n, self.sum_y, self.yy, self.mean_y)
 
-    def about(self, shift_x: np.ndarray, shift_y: np.ndarray) -> SufficientStatistics:
+    def about(self, shift_x: Any, shift_y: Any) -> SufficientStatistics:
         """See the same rows from another origin.
 
         With d = new shift - old shift: sum w (x - d)(y - e)' = xy - d sum_y' - (sum_x - n d) e'.
         """
-        if np.array_equal(shift_x, self.shift_x) and np.array_equal(shift_y, self.shift_y):
+        if _same(shift_x, self.shift_x) and _same(shift_y, self.shift_y):
             return self
+        xp = array_namespace(self.xy)
         by_x, by_y = shift_x - self.shift_x, shift_y - self.shift_y
         sum_x, sum_y = self.sum_x - self.n * by_x, self.sum_y - self.n * by_y
-        xx = None if self.xx is None else self.xx - np.outer(by_x, self.sum_x) - np.outer(sum_x, by_x)
-        left = np.stack([by_x, sum_x], axis=1).astype(self.xy.dtype)
-        right = np.stack([self.sum_y, by_y]).astype(self.xy.dtype)
+        xx = None if self.xx is None else self.xx - by_x[:, None] * self.sum_x - sum_x[:, None] * by_x
+        left = xp.astype(xp.stack([by_x, sum_x], axis=1), self.xy.dtype)
+        right = xp.astype(xp.stack([self.sum_y, by_y]), self.xy.dtype)
         yy = self.yy - by_y * (self.sum_y + sum_y)
         return replace(
             self,
@@ -188,46 +194,108 @@ class SufficientStatistics:
         """Move to the means of these rows; without an intercept, to the origin."""
         if fit_intercept:
             return self.about(self.mean_x, self.mean_y)
-        return self.about(np.zeros_like(self.shift_x), np.zeros_like(self.shift_y))
+        return self.about(0.0 * self.shift_x, 0.0 * self.shift_y)
 
-    def scaled(self, scale_x: np.ndarray) -> SufficientStatistics:
+    def scaled(self, scale_x: Any) -> SufficientStatistics:
         """Divide every feature by its scale: D^-1 G D^-1 and D^-1 C."""
-        if (scale_x == 1).all():
+        xp = array_namespace(self.xy)
+        if xp.all(scale_x == 1):
             return self
         return replace(
             self,
             sum_x=self.sum_x / scale_x,
             shift_x=self.shift_x / scale_x,
-            xx=None if self.xx is None else self.xx / np.outer(scale_x, scale_x),
-            xy=self.xy / scale_x[:, None].astype(self.xy.dtype),
+            xx=None if self.xx is None else self.xx / (scale_x[:, None] * scale_x),
+            xy=self.xy / xp.astype(scale_x[:, None], self.xy.dtype),
         )
 
+    def restricted(self, features: Any) -> SufficientStatistics:
+        """Keep some features: a band, or several.
 
-def _shift(values: np.ndarray, shift: ArrayLike | None) -> np.ndarray:
+        Parameters
+        ----------
+        features : int or bool array
+            Which, as an index.
+        """
+        return replace(
+            self,
+            sum_x=self.sum_x[features],
+            shift_x=self.shift_x[features],
+            xx=None if self.xx is None else self.xx[features][:, features],
+            xy=self.xy[features],
+        )
+
+    def save(self, path: Path | str) -> None:
+        """Write these numbers (from NumPy arrays) to an .npz file."""
+        kept = {field.name: getattr(self, field.name) for field in fields(self)}
+        np.savez(path, **{name: values for name, values in kept.items() if values is not None})
+
+    @classmethod
+    def load(cls, path: Path | str) -> SufficientStatistics:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        InvalidInput
+            It is another kind of file.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                kept = {name: file[name] for name in file.files}
+            return cls(**{"xx": None} | kept | {"n": float(kept["n"])})
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise InvalidInput(f"{path} holds no sufficient statistics; write them with SufficientStatistics.save") from error
+
+
+def _same(one: Any, other: Any) -> bool:
+    return bool(array_namespace(one).all(one == other))
+
+
+def _shift(values: Any, shift: Any | None) -> Any:
     """Round the shift to the precision of the values: stored as it will be subtracted."""
+    xp = array_namespace(values)
     if shift is None:
-        shift = values.mean(axis=0, dtype=np.float64)
-    return np.asarray(shift, np.float64).astype(values.dtype).astype(np.float64)
+        shift = xp.sum(values, axis=0, dtype=xp.float64) / len(values)
+    narrow = xp.astype(xp.asarray(shift, dtype=xp.float64, device=values.device), values.dtype)
+    return xp.astype(narrow, xp.float64)
 
 
-def _block(rows: np.ndarray, shift: np.ndarray, root: np.ndarray | None) -> np.ndarray:
+def _block(rows: Any, shift: Any, root: Any | None) -> Any:
     """Shift rows and multiply them by the root of their weights, in their own precision."""
-    rows = rows - shift.astype(rows.dtype)
-    if root is not None:
-        rows *= root[:, None].astype(rows.dtype)
-    return rows
+    xp = array_namespace(rows)
+    if not _same(shift, 0.0 * shift):
+        rows = rows - xp.astype(shift, rows.dtype)
+    return rows if root is None else rows * xp.astype(root[:, None], rows.dtype)
 
 
-def _added(arrays: Sequence[np.ndarray]) -> np.ndarray:
+def _sum(rows: Any, root: Any | None) -> Any:
+    """Weighted sum of weighted rows, wide."""
+    xp = array_namespace(rows)
+    if root is None:
+        return xp.sum(rows, axis=0, dtype=xp.float64)
+    return xp.sum(rows * xp.astype(root[:, None], rows.dtype), axis=0, dtype=xp.float64)
+
+
+def _squares(rows: Any) -> Any:
+    xp = array_namespace(rows)
+    if isinstance(rows, np.ndarray):  # widened as it goes, without a copy
+        return np.einsum("ij,ij->j", rows, rows, dtype=np.float64)
+    return xp.sum(rows**2, axis=0, dtype=xp.float64)
+
+
+def _added(arrays: Sequence[Any]) -> Any:
     """Sum arrays into one new array rather than one a term."""
-    total = arrays[0].copy()
-    for array in arrays[1:]:
+    if len(arrays) == 1:
+        return arrays[0]
+    total = arrays[0] + arrays[1]
+    for array in arrays[2:]:
         total += array
     return total
 
 
-def _scale(n: float, sums: np.ndarray, squares: np.ndarray, mean: np.ndarray) -> np.ndarray:
+def _scale(n: float, sums: Any, squares: Any, mean: Any) -> Any:
+    xp = array_namespace(squares)
     second = squares / n
     variance = second - (sums / n) ** 2
     constant = variance <= _CONSTANT * second + (_CONSTANT * mean) ** 2
-    return np.sqrt(np.where(constant, 1.0, variance))
+    return xp.where(constant, 1.0, variance) ** 0.5

@@ -1,0 +1,294 @@
+"""Ridge in the space of rows, for more features than rows: one kernel for all folds, and never a feature x target matrix.
+
+With the centred and weighted training kernel W^1/2 K W^1/2 = U diag(w) U' and B = U' W^1/2 y, the solution at alpha predicts
+K_new W^1/2 U [B / (w + alpha)] (Saunders, Gammerman and Vovk 1998). Centring and scaling are done in each training set: the
+first is algebra on the kernel, the second needs a kernel of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from array_api_compat import array_namespace
+
+from recortex.linear.device import like, on_cpu, on_device
+from recortex.linear.folds import Fold
+from recortex.linear.moments import Moments
+from recortex.linear.path import RidgePath, shrinkage
+from recortex.linear.spectrum import Spectrum
+from recortex.linear.statistics import SufficientStatistics
+from recortex.linear.table import Table
+
+__all__ = ["Dual", "DualSplit", "column_blocks", "kernel_of"]
+
+FEATURES_AT_ONCE = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class DualSplit:
+    """The kernel side of one training set and, unless it is the final fit, one validation set.
+
+    Attributes
+    ----------
+    train, test : int arrays, (train row,) and (test row,)
+    weight, test_weight : arrays of float64
+    fit_intercept : bool
+    path : RidgePath
+        Of the training kernel; its vectors are (train row, axis).
+    rows : array, (test row, axis)
+        K W^1/2 U: predictions are `rows` @ [B / (w + alpha)] + training mean.
+    centre : array, (train row,), float64
+        Of the kernel: the mean row's products with all training rows.
+    """
+
+    train: np.ndarray
+    test: np.ndarray
+    weight: Any
+    test_weight: Any
+    fit_intercept: bool
+    path: RidgePath
+    rows: Any
+    centre: Any
+
+    @classmethod
+    def from_kernel(cls, kernel: Any, weight: Any, train: np.ndarray, test: np.ndarray, fit_intercept: bool) -> DualSplit:
+        """Decompose one split of a (row, row) kernel."""
+        inside, across = kernel[train][:, train], kernel[test][:, train]
+        weight, test_weight = weight[train], weight[test]
+        share = weight / weight.sum() if fit_intercept else 0.0 * weight
+        centre = inside @ share
+        inside = inside - centre - centre[:, None] + centre @ share
+        across = across - centre - (across @ share)[:, None] + centre @ share
+        root = weight**0.5
+        path = RidgePath.from_gram(inside * root * root[:, None])
+        rows = across @ (path.vectors * root[:, None])
+        return cls(train, test, weight, test_weight, fit_intercept, path, rows, centre)
+
+    def mean(self, y: Any) -> Any:
+        """Training mean of a tile of targets, (target,); 0 without an intercept."""
+        xp = array_namespace(y)
+        if not self.fit_intercept:
+            return xp.zeros(y.shape[1], dtype=y.dtype, device=y.device)
+        return like(self.weight / self.weight.sum(), y) @ y[self.train]
+
+    def rotate(self, y: Any) -> Any:
+        """B, (axis, target)."""
+        centred = (y[self.train] - self.mean(y)) * like(self.weight[:, None] ** 0.5, y)
+        return like(self.path.vectors, y).T @ centred
+
+    def rotated(self, tile: DualTile) -> DualRotated:
+        """A tile in the eigenbasis, against the validation set."""
+        y = tile.values
+        return DualRotated(
+            self.path.eigenvalues, self.rotate(y), like(self.rows, y), y[self.test] - self.mean(y), self.test_weight
+        )
+
+    def solve(self, y: Any, alphas: Any) -> Any:
+        """Dual weights of the training rows, (target, train row), each target at its own alpha."""
+        return self.path.coefficients(self.rotate(y), alphas) * like(self.weight**0.5, y)
+
+
+@dataclass(frozen=True, eq=False)
+class DualTile:
+    """Some targets.
+
+    Attributes
+    ----------
+    values : array, (row, target)
+        About the shift.
+    shift : array, (target,), float64
+    """
+
+    values: Any
+    shift: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class DualRotated:
+    """A tile of targets in the eigenbasis of a training set, against its validation set.
+
+    Attributes
+    ----------
+    eigenvalues : array, (axis,), float64
+    basis : array, (axis, target)
+        B.
+    rows : array, (test row, axis)
+        Of the split.
+    truth : array, (test row, target)
+        About the training means.
+    weight : array, (test row,)
+    """
+
+    eigenvalues: Any
+    basis: Any
+    rows: Any
+    truth: Any
+    weight: Any
+
+    def predictions(self, alpha: Any) -> Any:
+        """About the training means, (test row, target), at one alpha or one a target."""
+        by_axis = shrinkage(self.eigenvalues, alpha, self.basis)
+        if by_axis.shape[1] == 1:
+            return (self.rows * by_axis.T) @ self.basis
+        return self.rows @ (self.basis * by_axis)
+
+    def only(self, targets: np.ndarray) -> DualRotated:
+        """Some targets of the tile."""
+        return replace(self, basis=self.basis[:, targets], truth=self.truth[:, targets])
+
+    def moments(self, alphas: Any, with_sums: bool) -> Moments:
+        """Of the predictions at each alpha: (alpha,), the same for all targets, or (alpha, target)."""
+        xp = array_namespace(self.basis)
+        weight = like(self.weight, self.basis)
+        even = bool(xp.all(weight == 1.0))
+        truth = self.truth if even else self.truth * weight[:, None]
+        products, squares, sums = [], [], []
+        for alpha in alphas:
+            made = self.predictions(alpha)
+            products.append(_sum(truth * made))
+            squares.append(_sum(made * made if even else made * made * weight[:, None]))
+            if with_sums:
+                sums.append(_sum(made if even else made * weight[:, None]))
+        return Moments(
+            float(self.weight.sum()),
+            _sum(truth),
+            _sum(truth * self.truth),
+            xp.stack(products),
+            xp.stack(squares),
+            xp.stack(sums) if with_sums else None,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Dual:
+    """Kernels of all rows, with the splits that draw on them.
+
+    Attributes
+    ----------
+    splits : tuple of DualSplit
+        One a fold.
+    final : DualSplit
+        On all rows.
+    scale : array, (feature,), float64
+        Standard deviations over all rows, or ones.
+    device : str or None
+    """
+
+    splits: tuple[DualSplit, ...]
+    final: DualSplit
+    scale: np.ndarray
+    device: str | None
+
+    @classmethod
+    def build(
+        cls,
+        X: Table,
+        shift: np.ndarray,
+        weight: np.ndarray | None,
+        folds: Sequence[Fold],
+        fit_intercept: bool,
+        scale_features: bool,
+        device: str | None,
+    ) -> Dual:
+        """Make the kernel, or one a training set where features are scaled, and decompose every split."""
+        weights = on_device(np.ones(len(X)) if weight is None else weight, device)
+        ones, everything, nothing = np.ones(X.shape[1]), np.arange(len(X)), np.empty(0, np.intp)
+        plain = None if scale_features else kernel_of(X, shift, ones, device)
+        splits, scale = [], ones
+        for train, test in [*folds, (everything, nothing)]:
+            kernel = plain
+            if kernel is None:
+                scale = _scales(X, train, None if weight is None else weight[train], shift)
+                kernel = kernel_of(X, shift, scale, device)
+            splits.append(DualSplit.from_kernel(kernel, weights, train, test, fit_intercept))
+        return cls(tuple(splits[:-1]), splits[-1], scale, device)
+
+    @property
+    def n_splits(self) -> int:
+        """How many folds there are."""
+        return len(self.splits)
+
+    def rotated(self, number: int, tile: DualTile) -> DualRotated:
+        """A tile in the eigenbasis of a fold, against its validation set."""
+        return self.splits[number].rotated(tile)
+
+    @property
+    def bytes(self) -> int:
+        """What the kernel side takes: eigenvectors and validation rows a split."""
+        return sum(8 * len(split.train) * (len(split.train) + len(split.test)) for split in (*self.splits, self.final))
+
+    def bytes_per_target(self, itemsize: int) -> int:
+        """What a target takes while its tile is scored, beyond its rows."""
+        longest = max(len(split.train) + 3 * len(split.test) for split in (*self.splits, self.final))
+        return (longest + len(self.final.train)) * itemsize
+
+    def tile(self, y: np.ndarray, shift_y: np.ndarray) -> DualTile:
+        """A tile of targets, (row, target), about their shift."""
+        return DualTile(on_device(y - shift_y.astype(y.dtype) if shift_y.any() else y, self.device), shift_y)
+
+    def predict(self, number: int, tile: DualTile, alphas: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Rows of a split's validation set, and their predictions, (row, target)."""
+        split = self.splits[number]
+        made = split.rotated(tile).predictions(alphas) + split.mean(tile.values)
+        return split.test, on_cpu(made) + tile.shift.astype(on_cpu(made).dtype)
+
+    def solve(self, tile: DualTile, alphas: Any) -> tuple[np.ndarray, np.ndarray]:
+        """The final fit: dual weights, (target, row), and offsets, (target,).
+
+        Predictions are K(new, rows) dual + offset, with the kernel of features about their shift.
+        """
+        xp = array_namespace(tile.values)
+        dual = self.final.solve(tile.values, alphas)
+        away = xp.astype(dual, xp.float64) @ self.final.centre
+        return on_cpu(dual), on_cpu(xp.astype(self.final.mean(tile.values), xp.float64) - away) + tile.shift
+
+    def spectrum(self, tile: DualTile) -> Spectrum:
+        """The final fit in orthonormal coordinates of its rows, for what leaves single rows out."""
+        final = self.final
+        centred = (tile.values - final.mean(tile.values)) * like(final.weight[:, None] ** 0.5, tile.values)
+        wide = on_cpu(centred).astype(np.float64)
+        vectors = on_cpu(final.path.vectors)
+        return Spectrum(on_cpu(final.path.eigenvalues), vectors.T @ wide, np.einsum("ij,ij->j", wide, wide))
+
+    def axes(self) -> np.ndarray:
+        """Orthonormal coordinates of the rows of the final fit, divided by the roots of their weights, (row, axis), float64."""
+        weight = on_cpu(self.final.weight)
+        root = np.where(weight > 0, weight, 1.0) ** 0.5
+        return on_cpu(self.final.path.vectors) / root[:, None]
+
+
+def kernel_of(X: Table, shift: np.ndarray, scale: np.ndarray, device: str | None) -> Any:
+    """Inner products of rows about a shift and divided by scales, (row, row), float64."""
+    total: Any = None
+    for _, block in column_blocks(X, shift, scale):
+        wide = on_device(block, device)
+        wide = array_namespace(wide).astype(wide, array_namespace(wide).float64)
+        total = wide @ wide.T if total is None else total + wide @ wide.T
+    return total
+
+
+def column_blocks(X: Table, shift: np.ndarray, scale: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
+    """Shifted and scaled features, some columns at a time."""
+    for columns, values in X.blocks(FEATURES_AT_ONCE):
+        values = values - shift[columns].astype(values.dtype)
+        if not (scale[columns] == 1).all():
+            values /= scale[columns].astype(values.dtype)
+        yield columns, values
+
+
+def _scales(X: Table, train: np.ndarray, weight: np.ndarray | None, shift: np.ndarray) -> np.ndarray:
+    """Standard deviations of features over training rows."""
+    scale = np.empty(X.shape[1])
+    for columns, values in X.blocks(FEATURES_AT_ONCE):
+        seen = values[train]
+        # Columns of X stand in the place of targets, whose moments come without a Gram matrix.
+        scale[columns] = SufficientStatistics.from_rows(seen[:, :0], seen, weight, shift_y=shift[columns], gram=False).scale_y
+    return scale
+
+
+def _sum(values: Any) -> Any:
+    xp = array_namespace(values)
+    return xp.astype(xp.sum(values, axis=0), xp.float64)

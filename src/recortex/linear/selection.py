@@ -1,0 +1,176 @@
+"""One alpha for every target: by folds, by generalised cross-validation, by leave-one-out, or by two of them in turn."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from recortex.errors import InvalidInput
+from recortex.linear.design import Design
+from recortex.linear.device import on_cpu
+from recortex.linear.independent import Units
+from recortex.linear.moments import SCORES
+from recortex.linear.spectrum import gcv_errors, loo_residuals
+
+__all__ = ["SELECTIONS", "Choice", "Selection", "check", "is_centred"]
+
+_BESIDE = np.array([[-1], [0], [1]])
+SELECTIONS = ("kfold", "gcv", "loo", "gcv+kfold")
+
+
+class Choice(NamedTuple):
+    """What was chosen for a tile of targets.
+
+    Attributes
+    ----------
+    place : int array, (target,)
+        Of the chosen alpha among the candidates.
+    scores : array, (alpha, target), float64
+        NaN where an alpha was not scored.
+    """
+
+    place: np.ndarray
+    scores: np.ndarray
+
+
+class Selection:
+    """A way to choose, for one design.
+
+    Parameters
+    ----------
+    kind : {"kfold", "gcv", "loo", "gcv+kfold"}
+    score : {"neg_mse", "r2", "r"}
+        "gcv" and "loo" know no folds: their "r2" is over all rows, and "r" is refused.
+    alphas : array, (alpha,)
+    design : Design
+    units : Units or None
+        The independent rows; None for "kfold", which asks for none.
+    centred : bool
+        Whether features have mean 0, no intercept is fitted and there are no more units than features: then left-out rows of centred
+        targets are no test.
+
+    Raises
+    ------
+    InvalidInput
+        Groups of several rows for "gcv", "r" without folds, or data that were centred before.
+    """
+
+    def __init__(self, kind: str, score: str, alphas: np.ndarray, design: Design, units: Units | None, centred: bool):
+        if kind in ("gcv", "loo") and score == "r":
+            raise InvalidInput(f"selection={kind!r} has no folds within which r could be computed; use score='neg_mse' or 'r2'")
+        if units is not None and "gcv" in kind and not units.alone:
+            raise InvalidInput(
+                f"selection={kind!r} leaves out one row at a time, and the groups hold several different rows each; use "
+                "selection='kfold', or 'loo', which leaves out whole groups"
+            )
+        self.kind, self.score, self.alphas, self.design, self.units = kind, score, alphas, design, units
+        self.centred = centred
+        self.axes = self._unit_axes() if kind == "loo" else None
+        self.descending = np.argsort(-alphas, kind="stable")
+
+    def choose(self, tile: Any, y: np.ndarray) -> Choice:
+        """Choose for a tile of targets.
+
+        Parameters
+        ----------
+        tile
+            As the design made it.
+        y : array, (row, target)
+            The targets themselves, about a shift.
+        """
+        if self.centred and is_centred(y).mean() > 0.5:
+            raise InvalidInput(
+                f"selection={self.kind!r} cannot be trusted where X and y were centred before, with no more rows than features: each row "
+                "is minus the sum of the others, so every alpha but the smallest looks bad; leave the data as they are and set "
+                "fit_intercept=True"
+            )
+        if self.kind == "gcv+kfold":
+            return self._refined(tile, y)
+        scores = {"kfold": self._by_folds, "gcv": self._by_gcv, "loo": self._by_loo}[self.kind](tile, y)
+        return Choice(self._largest_of_best(scores), scores)
+
+    def _by_folds(self, tile: Any, y: np.ndarray) -> np.ndarray:
+        total = sum(
+            on_cpu(self.design.rotated(number, tile).moments(self.alphas, self.score == "r").score(self.score))
+            for number in range(self.design.n_splits)
+        )
+        return np.asarray(total) / self.design.n_splits
+
+    def _by_gcv(self, tile: Any, y: np.ndarray) -> np.ndarray:
+        assert self.units is not None
+        within = self.units.within(y)
+        return self._as_score(gcv_errors(self.design.spectrum(tile), self.units, within, self.alphas), y)
+
+    def _by_loo(self, tile: Any, y: np.ndarray) -> np.ndarray:
+        assert self.units is not None and self.axes is not None
+        spectrum = self.design.spectrum(tile)
+        means, within = self._unit_means(y)
+        errors = []
+        for alpha in self.alphas:
+            left = loo_residuals(spectrum, self.axes, self.units, means, float(alpha))
+            errors.append((np.einsum("ij,ij->j", left, left) + within) / self.units.total)
+        return self._as_score(np.array(errors), y)
+
+    def _refined(self, tile: Any, y: np.ndarray) -> Choice:
+        """The best alpha of generalised cross-validation, then by folds uphill from it, until both neighbours are no better."""
+        order = np.argsort(self.alphas, kind="stable")
+        grid, last = self.alphas[order], len(order) - 1
+        at = np.argsort(order)[self._largest_of_best(self._by_gcv(tile, y))]
+        scores = np.full((len(grid), y.shape[1]), np.nan)
+        parts = [self.design.rotated(number, tile) for number in range(self.design.n_splits)]
+        columns, wanted = np.arange(y.shape[1]), np.clip(at + _BESIDE, 0, last)
+        while columns.size:
+            made = sum(on_cpu(part.moments(grid[wanted], self.score == "r").score(self.score)) for part in parts)
+            scores[wanted, columns] = np.asarray(made) / len(parts)
+            known = np.where(np.isnan(scores[:, columns]), -np.inf, scores[:, columns])
+            at[columns] = last - known[::-1].argmax(axis=0)
+            wanted = np.clip(at[columns] + _BESIDE, 0, last)
+            unsure = np.isnan(scores[wanted, columns]).any(axis=0)
+            columns, wanted = columns[unsure], wanted[:, unsure]
+            parts = [part.only(np.flatnonzero(unsure)) for part in parts]
+        back = np.empty_like(scores)
+        back[order] = scores
+        return Choice(order[at], back)
+
+    def _largest_of_best(self, scores: np.ndarray) -> np.ndarray:
+        """Of equal scores the largest alpha."""
+        return self.descending[np.argmax(scores[self.descending], axis=0)]
+
+    def _as_score(self, errors: np.ndarray, y: np.ndarray) -> np.ndarray:
+        if self.score == "neg_mse":
+            return -errors
+        assert self.units is not None
+        means, within = self._unit_means(y)
+        spread = (np.einsum("ij,ij->j", means, means) + within) / self.units.total
+        return np.where(spread > 0, 1.0 - errors / np.where(spread > 0, spread, 1.0), 0.0)
+
+    def _unit_axes(self) -> np.ndarray:
+        assert self.units is not None
+        return self.design.axes()[self.units.row[self.units.start]] * self.units.weight[:, None] ** 0.5
+
+    def _unit_means(self, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Centred means of units with the roots of their weights, (unit, target), and the sum of squares within units."""
+        assert self.units is not None
+        means, within = self.units.means(y), self.units.within(y)
+        weight = self.units.weight
+        if self.units.fit_intercept:
+            means = means - (weight / weight.sum()) @ means
+        return means * weight[:, None] ** 0.5, within
+
+
+def is_centred(values: np.ndarray) -> np.ndarray:
+    """Which columns have a mean of 0, but for rounding in float32."""
+    return np.abs(values.mean(axis=0, dtype=np.float64)) <= 1e-6 * values.std(axis=0, dtype=np.float64)
+
+
+def check(selection: str, score: str) -> None:
+    """Refuse a way to choose that there is not.
+
+    Raises
+    ------
+    InvalidInput
+    """
+    for name, value, known in (("selection", selection, SELECTIONS), ("score", score, SCORES)):
+        if value not in known:
+            raise InvalidInput(f"{name} must be one of {', '.join(known)}, got {value!r}")
