@@ -127,6 +127,12 @@ class Result(Mapping[str, np.ndarray]):
         """The dimension names of an array, first axis first."""
         return tuple(self._arrays[name]["dims"])
 
+    @property
+    def nbytes(self) -> int:
+        """What the arrays take, whatever is written around them."""
+        with self._open() as file:
+            return sum(file[name].nbytes for name in self._arrays)
+
     def dataset(self) -> xarray.Dataset:
         """The whole file as an xarray dataset, read lazily."""
         import xarray

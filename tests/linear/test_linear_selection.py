@@ -84,7 +84,7 @@ def test_repeated_trials_do_not_pull_alpha_to_the_edge(selection, n_features) ->
 
     assert np.median(model.best_alphas_) > 10 * np.median(plain.alpha_)
     errors = [np.mean((fit.predict(images[100:]) - truth) ** 2) for fit in (model, plain)]
-    assert errors[0] < 0.6 * errors[1]
+    assert errors[0] < 0.8 * errors[1]
 
 
 @pytest.mark.parametrize("fit_intercept", [False, True])

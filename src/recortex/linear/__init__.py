@@ -7,6 +7,7 @@ folds.
 
 from recortex.linear.calibrated import CalibratedRidgeCV
 from recortex.linear.held_out import HeldOutPredictions, apply_weights, held_out_predictions
+from recortex.linear.partition import VariancePartition, variance_partition
 from recortex.linear.ridge import RidgeCV
 from recortex.linear.statistics import SufficientStatistics
 
@@ -15,6 +16,8 @@ __all__ = [
     "HeldOutPredictions",
     "RidgeCV",
     "SufficientStatistics",
+    "VariancePartition",
     "apply_weights",
     "held_out_predictions",
+    "variance_partition",
 ]

@@ -9,7 +9,7 @@ import numpy as np
 from recortex.linear.moments import Moments
 from recortex.linear.spectrum import Spectrum
 
-__all__ = ["Design"]
+__all__ = ["Design", "Side"]
 
 
 class Rotated(Protocol):
@@ -22,12 +22,25 @@ class Rotated(Protocol):
         """Some targets of the tile."""
 
 
-class Design(Protocol):
-    """The side that needs no target, built once; targets pass in tiles, as `tile` makes them."""
+class Side(Protocol):
+    """The side that needs no target, built once; targets pass in tiles."""
 
     @property
     def n_splits(self) -> int:
         """How many folds there are."""
+
+    def rotated(self, number: int, tile: Any) -> Rotated:
+        """A tile in the eigenbasis of a fold."""
+
+    def solve(self, tile: Any, alphas: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Weights on all rows, (target, feature or row), and offsets, (target,)."""
+
+    def spectrum(self, tile: Any) -> Spectrum:
+        """The fit on all rows in orthonormal coordinates of these."""
+
+
+class Design(Side, Protocol):
+    """With the rows themselves, from which it makes tiles."""
 
     @property
     def bytes(self) -> int:
@@ -37,19 +50,10 @@ class Design(Protocol):
         """What a target takes while its tile is scored, beyond its rows."""
 
     def tile(self, y: np.ndarray, shift_y: np.ndarray) -> Any:
-        """Targets, (row, target), and shifts near their means, (target,), as what follows takes them."""
-
-    def rotated(self, number: int, tile: Any) -> Rotated:
-        """A tile in the eigenbasis of a fold."""
+        """Targets, (row, target), and shifts near their means, (target,), as the others take them."""
 
     def predict(self, number: int, tile: Any, alphas: Any) -> tuple[np.ndarray, np.ndarray]:
         """Rows of a fold's validation set, and their predictions, (row, target)."""
 
-    def solve(self, tile: Any, alphas: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Weights on all rows, (target, feature or row), and offsets, (target,)."""
-
-    def spectrum(self, tile: Any) -> Spectrum:
-        """The fit on all rows in orthonormal coordinates of these."""
-
     def axes(self) -> np.ndarray:
-        """These coordinates, divided by the roots of the rows' weights, (row, axis), float64."""
+        """Orthonormal coordinates of the rows, divided by the roots of their weights, (row, axis), float64."""

@@ -140,14 +140,7 @@ class Rotated:
 
     def only(self, targets: np.ndarray) -> Rotated:
         """Some targets of the tile."""
-        test = replace(
-            self.test,
-            sum_y=self.test.sum_y[targets],
-            xy=self.test.xy[:, targets],
-            yy=self.test.yy[targets],
-            shift_y=self.test.shift_y[targets],
-        )
-        return replace(self, basis=self.basis[:, targets], products=self.products[:, targets], test=test)
+        return replace(self, basis=self.basis[:, targets], products=self.products[:, targets], test=self.test.targets(targets))
 
     def _squares(self, by_axis: Any) -> Any:
         xp = array_namespace(self.basis)

@@ -14,6 +14,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from recortex.errors import InvalidInput, listed
+from recortex.linear.atom_rows import AtomRows
 from recortex.linear.design import Design
 from recortex.linear.dual import FEATURES_AT_ONCE, Dual
 from recortex.linear.folds import CrossValidation, Fold, resolve_folds
@@ -201,7 +202,8 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
             design = self._design(features, shift_x, weight, folds, dtype)
             units = None if self.selection == "kfold" else Units.of(features, groups, weight, self.fit_intercept)
             centred = units is not None and not self.fit_intercept and units.count <= n_features and _all_centred(features)
-            selection = Selection(self.selection, self.scoring, alphas, design, units, centred)
+            axes = design.axes() if self.selection == "loo" else None
+            selection = Selection(self.selection, self.scoring, alphas, design, units, axes, centred)
             width = n_features if self.solver_ == "primal" else n_rows
             found, offset = np.empty((n_targets, width), dtype), np.empty(n_targets)
             self.best_alphas_ = np.empty(n_targets)
@@ -235,10 +237,10 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
     def _design(
         self, features: Table, shift_x: np.ndarray, weight: np.ndarray | None, folds: list[Fold], dtype: np.dtype
     ) -> Design:
-        words = (shift_x, weight, folds, self.fit_intercept, self.scale_features, self.device)
         if self.solver_ == "dual":
-            return Dual.build(features, *words)
-        return Primal.build(features.read(slice(None)).astype(dtype, copy=False), *words)
+            return Dual.build(features, shift_x, weight, folds, self.fit_intercept, self.scale_features, self.device)
+        X = features.read(slice(None)).astype(dtype, copy=False)
+        return Primal.of(AtomRows.build(X, shift_x, weight, folds, self.device), self.fit_intercept, self.scale_features)
 
     def _mean(self, table: Table) -> np.ndarray:
         """Means of the columns in their own precision, so that subtracting them is exact."""

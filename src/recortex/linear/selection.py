@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from recortex.errors import InvalidInput
-from recortex.linear.design import Design
+from recortex.linear.design import Side
 from recortex.linear.device import on_cpu
 from recortex.linear.independent import Units
 from recortex.linear.moments import SCORES
@@ -43,9 +43,11 @@ class Selection:
     score : {"neg_mse", "r2", "r"}
         "gcv" and "loo" know no folds: their "r2" is over all rows, and "r" is refused.
     alphas : array, (alpha,)
-    design : Design
+    design : Side
     units : Units or None
         The independent rows; None for "kfold", which asks for none.
+    axes : array, (row, axis), optional
+        For "loo": `Design.axes`.
     centred : bool
         Whether features have mean 0, no intercept is fitted and there are no more units than features: then left-out rows of centred
         targets are no test.
@@ -56,9 +58,18 @@ class Selection:
         Groups of several rows for "gcv", "r" without folds, or data that were centred before.
     """
 
-    def __init__(self, kind: str, score: str, alphas: np.ndarray, design: Design, units: Units | None, centred: bool):
+    def __init__(
+        self,
+        kind: str,
+        score: str,
+        alphas: np.ndarray,
+        design: Side,
+        units: Units | None,
+        axes: np.ndarray | None = None,
+        centred: bool = False,
+    ):
         if kind in ("gcv", "loo") and score == "r":
-            raise InvalidInput(f"selection={kind!r} has no folds within which r could be computed; use score='neg_mse' or 'r2'")
+            raise InvalidInput(f"selection={kind!r} has no folds within which r could be computed; use scoring='neg_mse' or 'r2'")
         if units is not None and "gcv" in kind and not units.alone:
             raise InvalidInput(
                 f"selection={kind!r} leaves out one row at a time, and the groups hold several different rows each; use "
@@ -66,19 +77,24 @@ class Selection:
             )
         self.kind, self.score, self.alphas, self.design, self.units = kind, score, alphas, design, units
         self.centred = centred
-        self.axes = self._unit_axes() if kind == "loo" else None
+        self.axes = axes
+        if axes is not None and units is not None:
+            self.axes = axes[units.row[units.start]] * units.weight[:, None] ** 0.5
         self.descending = np.argsort(-alphas, kind="stable")
 
-    def choose(self, tile: Any, y: np.ndarray) -> Choice:
+    def choose(self, tile: Any, y: np.ndarray | None) -> Choice:
         """Choose for a tile of targets.
 
         Parameters
         ----------
         tile
             As the design made it.
-        y : array, (row, target)
-            The targets themselves, about a shift.
+        y : array, (row, target), or None
+            The targets themselves, about a shift; "kfold" does without.
         """
+        if self.kind == "kfold":
+            return self._chosen(self._by_folds(tile))
+        assert y is not None
         if self.centred and is_centred(y).mean() > 0.5:
             raise InvalidInput(
                 f"selection={self.kind!r} cannot be trusted where X and y were centred before, with no more rows than features: each row "
@@ -87,10 +103,12 @@ class Selection:
             )
         if self.kind == "gcv+kfold":
             return self._refined(tile, y)
-        scores = {"kfold": self._by_folds, "gcv": self._by_gcv, "loo": self._by_loo}[self.kind](tile, y)
+        return self._chosen(self._by_gcv(tile, y) if self.kind == "gcv" else self._by_loo(tile, y))
+
+    def _chosen(self, scores: np.ndarray) -> Choice:
         return Choice(self._largest_of_best(scores), scores)
 
-    def _by_folds(self, tile: Any, y: np.ndarray) -> np.ndarray:
+    def _by_folds(self, tile: Any) -> np.ndarray:
         total = sum(
             on_cpu(self.design.rotated(number, tile).moments(self.alphas, self.score == "r").score(self.score))
             for number in range(self.design.n_splits)
@@ -144,10 +162,6 @@ class Selection:
         means, within = self._unit_means(y)
         spread = (np.einsum("ij,ij->j", means, means) + within) / self.units.total
         return np.where(spread > 0, 1.0 - errors / np.where(spread > 0, spread, 1.0), 0.0)
-
-    def _unit_axes(self) -> np.ndarray:
-        assert self.units is not None
-        return self.design.axes()[self.units.row[self.units.start]] * self.units.weight[:, None] ** 0.5
 
     def _unit_means(self, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Centred means of units with the roots of their weights, (unit, target), and the sum of squares within units."""

@@ -54,18 +54,14 @@ def gcv_errors(spectrum: Spectrum, units: Units, within: np.ndarray, alphas: np.
     """
     unreached = units.count - units.fit_intercept - len(spectrum.eigenvalues)
     squares = spectrum.coordinates**2
-    beyond = np.maximum(spectrum.squares - within - squares.sum(axis=0), 0.0)
-    errors = []
-    for alpha in alphas:
-        if unreached <= 0:
-            left = 1.0 / (spectrum.eigenvalues + alpha)
-            residual = left**2 @ squares
-        else:
-            left = alpha / (spectrum.eigenvalues + alpha)
-            residual = beyond + left**2 @ squares
-        freedom = left.sum() + max(unreached, 0)
-        errors.append((residual * (units.count / freedom) ** 2 + within) / units.total)
-    return np.array(errors)
+    left = 1.0 / (spectrum.eigenvalues + alphas[:, None])  # (alpha, axis)
+    beyond: np.ndarray | float = 0.0
+    if unreached > 0:
+        left = alphas[:, None] * left
+        beyond = np.maximum(spectrum.squares - within - squares.sum(axis=0, dtype=np.float64), 0.0)
+    residual = beyond + (left.astype(squares.dtype) ** 2 @ squares).astype(np.float64)
+    freedom = left.sum(axis=1) + max(unreached, 0)
+    return (residual * (units.count / freedom[:, None]) ** 2 + within) / units.total
 
 
 def loo_residuals(spectrum: Spectrum, axes: np.ndarray, units: Units, means: np.ndarray, alpha: float) -> np.ndarray:

@@ -209,6 +209,11 @@ class SufficientStatistics:
             xy=self.xy / xp.astype(scale_x[:, None], self.xy.dtype),
         )
 
+    def shift_x_of(self, scale_x: Any) -> Any:
+        """The shift in the units that features had before `scaled`; 0 for those of infinite scale, which have no weight."""
+        xp = array_namespace(self.xy)
+        return xp.where(xp.isfinite(scale_x), self.shift_x * scale_x, 0.0)
+
     def restricted(self, features: Any) -> SufficientStatistics:
         """Keep some features: a band, or several.
 
@@ -224,6 +229,10 @@ class SufficientStatistics:
             xx=None if self.xx is None else self.xx[features][:, features],
             xy=self.xy[features],
         )
+
+    def targets(self, some: Any) -> SufficientStatistics:
+        """Keep some targets; `some` is an index."""
+        return replace(self, sum_y=self.sum_y[some], xy=self.xy[:, some], yy=self.yy[some], shift_y=self.shift_y[some])
 
     def save(self, path: Path | str) -> None:
         """Write these numbers (from NumPy arrays) to an .npz file."""

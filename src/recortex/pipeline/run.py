@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from recortex import keys, parts, store
-from recortex.audit.fits import DataAudit, FitAudit, audits_around
-from recortex.errors import DamagedFile, in_one_line
+from recortex.audit.fits import Audit, DataAudit, FitAudit, audits_around
+from recortex.errors import DamagedFile, RecortexError, in_one_line
 from recortex.fits.base import Fit
 from recortex.pipeline.sites import Site
 from recortex.progress import listen
@@ -33,17 +34,22 @@ class Task:
         The entries it stands under, with their branch where there are several; empty for one that is only a default.
     needs : set of str
         Keys of its inputs.
+    user : str
+        Who needs it first, for one that stands under no entry.
     """
 
     key: str
     stage: Stage
     names: list[str] = field(default_factory=list)
     needs: set[str] = field(default_factory=set)
+    user: str = ""
 
     @property
     def name(self) -> str:
         """How the task is called in progress and tables."""
-        return self.names[0] if self.names else self.stage.type_name()
+        if self.names:
+            return self.names[0]
+        return f"{self.stage.type_name()} of {self.user}" if self.user else self.stage.type_name()
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,8 @@ class Outcome:
         What went wrong, in one line.
     error : BaseException, optional
         The same, for ``--debug``.
+    unforeseen : bool
+        Whether it is a mistake in recortex.
     """
 
     task: Task
@@ -69,6 +77,7 @@ class Outcome:
     bytes: int = 0
     message: str = ""
     error: BaseException | None = None
+    unforeseen: bool = False
 
 
 class Watcher:
@@ -101,6 +110,13 @@ def tasks(branches: Branches) -> dict[str, Task]:
         bare = {name.split(" (")[0] for name in task.names}
         if len(task.names) == len(branches) > 1 and len(bare) == 1:
             task.names = [f"{bare.pop()} (shared)"]
+    users: dict[str, Task] = {}
+    for task in found.values():
+        if not isinstance(task.stage, Audit):
+            users |= {key: task for key in task.needs - users.keys()}
+    for task in reversed(found.values()):  # users before their inputs
+        if user := users.get(task.key):
+            task.user = user.name if user.names else user.user
     return found
 
 
@@ -153,8 +169,12 @@ def run(branches: Branches, watcher: Watcher | None = None, site: Site | None = 
 
 
 def failures(outcomes: Sequence[Outcome]) -> list[tuple[str, str]]:
-    """The stages that failed or were refused, and why; not those that only needed them."""
-    return [(outcome.task.name, outcome.message) for outcome in outcomes if outcome.status == "failed"]
+    """The stages that failed or were refused, and why, those of one cause together; not those that only needed them."""
+    names: dict[str, list[str]] = {}
+    for outcome in outcomes:
+        if outcome.status == "failed":
+            names.setdefault(outcome.message, []).append(outcome.task.name)
+    return [(", ".join(some), message) for message, some in names.items()]
 
 
 def _here(todo: dict[str, Task], watcher: Watcher) -> Iterator[Outcome]:
@@ -170,8 +190,12 @@ def _here(todo: dict[str, Task], watcher: Watcher) -> Iterator[Outcome]:
                 outcome = Outcome(task, *_make(task.stage, store.current().root))
             except Exception as error:
                 failed[task.key] = task.name
-                outcome = Outcome(task, "failed", message=in_one_line(error), error=error)
+                outcome = Outcome(task, "failed", message=in_one_line(error), error=error, unforeseen=_is_unforeseen(error))
         yield outcome
+
+
+def _is_unforeseen(error: BaseException) -> bool:
+    return not isinstance(error, RecortexError | MemoryError)
 
 
 def _blocked(task: Task, todo: dict[str, Task], failed: dict[str, str]) -> str:
@@ -217,6 +241,7 @@ class Failure:
     name: str
     status: str
     message: str
+    unforeseen: bool = False
 
 
 def on_worker(stage: Stage, name: str, root: Path, needs: Sequence[Any]) -> tuple[str, float, int] | Failure:
@@ -226,16 +251,27 @@ def on_worker(stage: Stage, name: str, root: Path, needs: Sequence[Any]) -> tupl
             return Failure(need.name, "skipped", f"needs {need.name}, which failed")
     try:
         with store.use(store.Store(root)), keys.settled():
-            if stage.cached() is None:
-                try:
-                    _parts_on_workers(stage, root)
-                except DamagedFile as damage:  # an input; made again below, and the stage from it
-                    store.current().set_aside(damage)
-                except FileNotFoundError:  # joined meanwhile by another run; if not, raised again below
-                    pass
+            if stage.cached() is None and stage.tiling() is not None:
+                return _in_parts(stage, root)
             return _make(stage, root)
     except Exception as error:
-        return Failure(name, "failed", in_one_line(error))
+        return Failure(name, "failed", in_one_line(error), _is_unforeseen(error))
+
+
+def _in_parts(stage: Stage, root: Path) -> tuple[str, float, int]:
+    # held from the first part until they are joined: for other runs, which would make again what was joined and removed, and for
+    # those who would take the parts for given up
+    with store.current().lock(parts.folder(stage) / "all.h5", stage.type_name()):
+        try:
+            if stage.cached() is None:
+                _parts_on_workers(stage, root)
+        except DamagedFile as damage:  # an input; made again below, and the stage from it
+            store.current().set_aside(damage)
+        except FileNotFoundError:  # joined meanwhile by a run without workers; if not, raised again below
+            pass
+        made = _make(stage, root)
+        shutil.rmtree(parts.folder(stage), ignore_errors=True)  # where another run had joined them, this lock stood there anew
+        return made
 
 
 def _parts_on_workers(stage: Stage, root: Path) -> None:
@@ -246,8 +282,7 @@ def _parts_on_workers(stage: Stage, root: Path) -> None:
     if len(tiles) > 1:
         from distributed import worker_client
 
-        # held from the first part to the last, for those who would take them for given up
-        with store.current().lock(parts.folder(stage) / "all.h5", stage.type_name()), worker_client() as client:
+        with worker_client() as client:
             client.gather([client.submit(_part, stage, tile, tiling.dim, root, pure=False) for tile in tiles])
 
 
@@ -266,5 +301,5 @@ def _told(task: Task, future: Any) -> Outcome:
         return Outcome(task, "failed", message=said, error=error)
     made = future.result()
     if isinstance(made, Failure):
-        return Outcome(task, made.status, message=made.message)
+        return Outcome(task, made.status, message=made.message, unforeseen=made.unforeseen)
     return Outcome(task, *made)
