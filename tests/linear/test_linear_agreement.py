@@ -7,7 +7,7 @@ from himalaya.ridge import RidgeCV as HimalayaRidgeCV
 from sklearn.model_selection import KFold
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from recortex.linear import CalibratedRidgeCV, RidgeCV
+from recortex.linear import BandedRidgeCV, CalibratedRidgeCV, RidgeCV
 
 ESTIMATORS = [
     RidgeCV(),
@@ -15,6 +15,11 @@ ESTIMATORS = [
     RidgeCV(solver="dual", scale_features=True, store_cv_predictions=True),
     CalibratedRidgeCV(),
     CalibratedRidgeCV(calibration="regression"),
+    RidgeCV(selection="loo", scoring="r2"),
+    RidgeCV(selection="gcv"),
+    RidgeCV(selection="gcv+kfold", scoring="r", solver="dual"),
+    BandedRidgeCV(),
+    BandedRidgeCV(search="gradient", n_steps=2),
 ]
 
 

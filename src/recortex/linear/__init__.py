@@ -5,6 +5,7 @@ spread of the targets without looking at test data; `held_out_predictions` pools
 folds.
 """
 
+from recortex.linear.banded import BandedRidgeCV
 from recortex.linear.calibrated import CalibratedRidgeCV
 from recortex.linear.held_out import HeldOutPredictions, apply_weights, held_out_predictions
 from recortex.linear.partition import VariancePartition, variance_partition
@@ -12,6 +13,7 @@ from recortex.linear.ridge import RidgeCV
 from recortex.linear.statistics import SufficientStatistics
 
 __all__ = [
+    "BandedRidgeCV",
     "CalibratedRidgeCV",
     "HeldOutPredictions",
     "RidgeCV",

@@ -11,14 +11,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils import check_array
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
-from recortex.errors import InvalidInput, listed
+from recortex.errors import InvalidInput
 from recortex.linear.atom_rows import AtomRows
 from recortex.linear.design import Design
 from recortex.linear.dual import FEATURES_AT_ONCE, Dual
 from recortex.linear.folds import CrossValidation, Fold, resolve_folds
 from recortex.linear.independent import Units
+from recortex.linear.inputs import check_weight_of_folds, checked_alphas, checked_weight, column_means, near_means
 from recortex.linear.primal import Primal
 from recortex.linear.selection import Selection, check, is_centred
 from recortex.linear.table import Table
@@ -34,7 +35,6 @@ _FLOATS = (np.float64, np.float32)
 _TILE_BYTES = 2**27
 _TILE_TARGETS = 4096
 _FEWEST_TARGETS = 64
-_NEAR_ZERO = 4.0  # standard deviations between the mean of a target and 0 that cost no precision
 
 
 class RidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
@@ -183,21 +183,24 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
         observe: Observer | None = None,
     ) -> RidgeCV:
         """`fit`, with an observer that is shown the out-of-fold predictions of each tile of targets."""
-        alphas = self._checked_alphas()
+        alphas = checked_alphas(self.alphas)
+        check(self.selection, self.scoring)
+        if self.solver not in ("auto", "primal", "dual"):
+            raise InvalidInput(f"solver must be auto, primal or dual, got {self.solver!r}")
         flat, features, targets = self._checked_tables(X, y)
         (n_rows, n_features), n_targets = features.shape, targets.shape[1]
-        weight = _checked_weight(sample_weight, n_rows)
+        weight = checked_weight(sample_weight, n_rows)
         dtype = np.result_type(features.dtype, targets.dtype)
         groups = None if groups is None else np.asarray(groups)
         wants_folds = self.selection in ("kfold", "gcv+kfold") or observe is not None or self.store_cv_predictions
         folds = resolve_folds(self.cv, np.empty((n_rows, 0)), None, groups) if wants_folds else []
-        _check_weight_of_folds(weight, folds)
+        check_weight_of_folds(weight, folds)
         self.solver_ = self.solver
         if self.solver == "auto":
             self.solver_ = "primal" if n_features <= 0.8 * n_rows else "dual"
         logging.getLogger("recortex").debug("ridge of %d rows and %d features: %s", n_rows, n_features, self.solver_)
 
-        shift_x = self._mean(features)
+        shift_x = column_means(features) if self.fit_intercept else np.zeros(n_features)
         with threads_for_fit(n_rows, n_features, n_targets):
             design = self._design(features, shift_x, weight, folds, dtype)
             units = None if self.selection == "kfold" else Units.of(features, groups, weight, self.fit_intercept)
@@ -211,7 +214,7 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
             stored = np.empty(targets.shape, dtype) if self.store_cv_predictions else None
             for columns, y_tile in targets.blocks(self._tile_width(design, n_rows, targets, dtype)):
                 y_tile = y_tile.astype(dtype, copy=False)
-                shift_y = self._provisional(y_tile)
+                shift_y = near_means(y_tile) if self.fit_intercept else np.zeros(y_tile.shape[1])
                 tile = design.tile(y_tile, shift_y)
                 place, self.cv_scores_[:, columns] = selection.choose(tile, y_tile - shift_y.astype(dtype) if units else y_tile)
                 best = self.best_alphas_[columns] = alphas[place]
@@ -241,23 +244,6 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
             return Dual.build(features, shift_x, weight, folds, self.fit_intercept, self.scale_features, self.device)
         X = features.read(slice(None)).astype(dtype, copy=False)
         return Primal.of(AtomRows.build(X, shift_x, weight, folds, self.device), self.fit_intercept, self.scale_features)
-
-    def _mean(self, table: Table) -> np.ndarray:
-        """Means of the columns in their own precision, so that subtracting them is exact."""
-        mean = np.zeros(table.shape[1])
-        if self.fit_intercept:
-            for columns, block in table.blocks(FEATURES_AT_ONCE):
-                mean[columns] = block.mean(axis=0, dtype=np.float64).astype(block.dtype)
-        return mean
-
-    def _provisional(self, y: np.ndarray) -> np.ndarray:
-        """A shift near the mean of each target; none where the mean is so small beside the spread that none is needed."""
-        if not self.fit_intercept:
-            return np.zeros(y.shape[1])
-        some = y[:: max(1, len(y) // 64)].astype(np.float64)
-        mean = some.mean(axis=0)
-        shift = np.where(np.abs(mean) <= _NEAR_ZERO * some.std(axis=0), 0.0, mean)
-        return shift.astype(y.dtype).astype(np.float64)
 
     def _tile_width(self, design: Design, n_rows: int, targets: Table, dtype: np.dtype) -> int:
         """As many targets as fit into the memory there is, those that are read ahead among them."""
@@ -289,35 +275,9 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
             raise InvalidInput(f"X has {len(features)} rows and y has {len(targets)}; they must be the same trials in one order")
         return flat, features, targets
 
-    def _checked_alphas(self) -> np.ndarray:
-        alphas = np.atleast_1d(np.asarray(self.alphas, np.float64))
-        if alphas.ndim != 1 or not alphas.size:
-            raise InvalidInput("alphas must be a non-empty list of numbers, as in (1, 10, 100)")
-        if len(bad := alphas[~(np.isfinite(alphas) & (alphas >= 0))]):
-            raise InvalidInput(f"alphas must be finite and >= 0, got {listed(bad)}")
-        if self.solver not in ("auto", "primal", "dual"):
-            raise InvalidInput(f"solver must be auto, primal or dual, got {self.solver!r}")
-        check(self.selection, self.scoring)
-        return alphas
-
-
-def _checked_weight(sample_weight: ArrayLike | None, n_rows: int) -> np.ndarray | None:
-    if sample_weight is None:
-        return None
-    weight = _check_sample_weight(sample_weight, np.empty((n_rows, 1)), dtype=np.float64, ensure_non_negative=True)
-    if not weight.any():
-        raise InvalidInput("sample_weight is zero everywhere")
-    return weight
-
 
 def _all_centred(table: Table) -> bool:
     return all(is_centred(block).all() for _, block in table.blocks(FEATURES_AT_ONCE))
-
-
-def _check_weight_of_folds(weight: np.ndarray | None, folds: Sequence[Fold]) -> None:
-    for number, fold in enumerate(folds):
-        if weight is not None and not all(weight[side].any() for side in fold):
-            raise InvalidInput(f"Fold {number} of cv has no sample_weight on its training or its test side")
 
 
 def _out_of_fold(design: Design, tile: Any, alphas: np.ndarray, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:

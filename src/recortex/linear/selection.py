@@ -75,6 +75,10 @@ class Selection:
                 f"selection={kind!r} leaves out one row at a time, and the groups hold several different rows each; use "
                 "selection='kfold', or 'loo', which leaves out whole groups"
             )
+        if units is not None and units.group.max() < 1:
+            raise InvalidInput(
+                f"selection={kind!r} needs two independent rows or groups, and there is one (n_samples={units.count})"
+            )
         self.kind, self.score, self.alphas, self.design, self.units = kind, score, alphas, design, units
         self.centred = centred
         self.axes = axes

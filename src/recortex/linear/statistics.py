@@ -212,7 +212,7 @@ class SufficientStatistics:
     def shift_x_of(self, scale_x: Any) -> Any:
         """The shift in the units that features had before `scaled`; 0 for those of infinite scale, which have no weight."""
         xp = array_namespace(self.xy)
-        return xp.where(xp.isfinite(scale_x), self.shift_x * scale_x, 0.0)
+        return self.shift_x * xp.where(xp.isfinite(scale_x), scale_x, 0.0)
 
     def restricted(self, features: Any) -> SufficientStatistics:
         """Keep some features: a band, or several.
@@ -233,6 +233,10 @@ class SufficientStatistics:
     def targets(self, some: Any) -> SufficientStatistics:
         """Keep some targets; `some` is an index."""
         return replace(self, sum_y=self.sum_y[some], xy=self.xy[:, some], yy=self.yy[some], shift_y=self.shift_y[some])
+
+    def with_gram(self, gram: Any) -> SufficientStatistics:
+        """Put the Gram matrix of the same rows, about the same shift, beside a tile of targets."""
+        return replace(self, xx=gram)
 
     def save(self, path: Path | str) -> None:
         """Write these numbers (from NumPy arrays) to an .npz file."""
