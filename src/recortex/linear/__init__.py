@@ -1,13 +1,15 @@
 """Linear models from brain to stimulus and back, fitted from sufficient statistics.
 
-`RidgeCV` chooses one alpha per target over arbitrary folds; `CalibratedRidgeCV` gives its predictions the
-spread of the targets without looking at test data; `held_out_predictions` pools the predictions of outer
-folds.
+`RidgeCV` chooses one alpha a target, over folds or without them; `BandedRidgeCV` a weight for every band of features as well;
+`CalibratedRidgeCV` gives its predictions the spread of the targets without looking at test data. `variance_partition` fits all
+subsets of bands from stored statistics, `lagged` and `convolved` make features of the past, and `held_out_predictions` pools the
+predictions of outer folds.
 """
 
 from recortex.linear.banded import BandedRidgeCV
 from recortex.linear.calibrated import CalibratedRidgeCV
 from recortex.linear.held_out import HeldOutPredictions, apply_weights, held_out_predictions
+from recortex.linear.lags import convolved, lagged
 from recortex.linear.partition import VariancePartition, variance_partition
 from recortex.linear.ridge import RidgeCV
 from recortex.linear.statistics import SufficientStatistics
@@ -20,6 +22,8 @@ __all__ = [
     "SufficientStatistics",
     "VariancePartition",
     "apply_weights",
+    "convolved",
     "held_out_predictions",
+    "lagged",
     "variance_partition",
 ]

@@ -62,7 +62,7 @@ class PrimalSplit:
         pooled = SufficientStatistics.total([atoms[index] for index in train])
         scale = pooled.scale_x if scale_features else 0.0 * pooled.sum_x + 1.0
         if gain is not None:
-            xp = array_namespace(scale)
+            xp, gain = array_namespace(scale), like(gain, scale)
             scale = xp.where(gain > 0, scale / xp.where(gain > 0, gain, 1.0), np.inf)
         centred = pooled.centred(fit_intercept).scaled(scale)
         path, factor = RidgePath.from_gram(centred.gram), pooled.gram[:0]

@@ -97,6 +97,9 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
     and rows; atoms are explained in `recortex.linear.folds.Atoms`.
     """
 
+    best_alphas_: np.ndarray
+    cv_scores_: np.ndarray
+
     def __init__(
         self,
         alphas: Sequence[float] = (0.1, 1.0, 10.0, 1e2, 1e3, 1e4, 1e5, 1e6),
