@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from recortex.errors import InvalidInput
 from recortex.linear.atom_rows import AtomRows, Tile
 from recortex.linear.descent import descend, solve_banded
+from recortex.linear.device import on_cpu
 from recortex.linear.folds import CrossValidation, resolve_folds
 from recortex.linear.independent import Units
 from recortex.linear.inputs import check_weight_of_folds, checked_alphas, checked_weight, column_means, near_means
@@ -213,7 +214,7 @@ class _Search:
 
     def solve(self, tile: Tile, place: np.ndarray, alpha: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Coefficients, (target, feature), and offsets: the targets of one candidate together."""
-        coef, offset = np.empty((len(place), len(self.band)), tile[0].xy.dtype), np.empty(len(place))
+        coef, offset = np.empty((len(place), len(self.band)), on_cpu(tile[0].xy[:0]).dtype), np.empty(len(place))
         for number in np.unique(place):
             some = np.flatnonzero(place == number)
             side = self.side(number, with_folds=False)
