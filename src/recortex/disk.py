@@ -70,7 +70,7 @@ def unreadable(path: Path, error: OSError) -> CannotRead:
     elif error.errno in (errno.EMFILE, errno.ENFILE):
         said = f"{os.strerror(error.errno)}; allow more with ulimit -n, or use fewer workers, then run again"
     elif error.errno == errno.ENOTDIR:
-        said = f"a file stands where a folder of the cache should be; name another place with {CACHE}"
+        said = f"{_in_the_way(path)} is a file, and the cache needs a folder there; name another place with {CACHE}"
     else:
         said = f"{os.strerror(error.errno or errno.EIO)}; run again once its disk answers"
     return CannotRead(f"{path} cannot be read: {said}")
@@ -98,12 +98,17 @@ def _said(error: OSError, path: Path, elsewhere: str) -> str:
         case errno.ENAMETOOLONG:
             return f"its name is too long for this disk; name a shorter place with {elsewhere}"
         case errno.ENOTDIR | errno.EEXIST:
-            return f"a file stands where a folder should be; move it, or name another place with {elsewhere}"
+            return f"{_in_the_way(path)} is a file where a folder should be; move it, or name another place with {elsewhere}"
         case errno.EISDIR | errno.ENOTEMPTY:
             return f"a folder stands there; move it, or name another place with {elsewhere}"
         case code if code is not None and code in _SILENT:
             return f"its disk does not answer ({os.strerror(code)}); run again once it does: what is finished is kept"
     return f"{error.strerror or error}; name another place with {elsewhere}, {again}"
+
+
+def _in_the_way(path: Path) -> Path:
+    """The file that stands where a folder should be, on the way to a path."""
+    return next((place for place in reversed((path, *path.parents)) if place.exists() and not place.is_dir()), path)
 
 
 def _fullness(path: Path) -> str:

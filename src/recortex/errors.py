@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 
 class RecortexError(Exception):
@@ -120,19 +121,20 @@ def did_you_mean(name: object, choices: Iterable[str]) -> str:
     return f"; choose from {first}" + (f" and {len(known) - 20} more" if len(known) > 20 else "")
 
 
-def no_column(asked: str, name: str, columns: Iterable[str]) -> str:
+def no_column(asked: str, name: str, trials: Mapping[str, Any]) -> str:
     """The message about a column that the trials do not have: misspelt, not in the table, or lost when repeats were averaged.
 
-    >>> no_column("split", "sesion", ["stimulus", "session"])
+    >>> no_column("split", "sesion", {"stimulus": ["a", "b"], "session": ["1", "1"]})
     'split: the trials have no column sesion; did you mean session?'
     """
-    columns = list(columns)
-    near = did_you_mean(name, columns)
+    near = did_you_mean(name, trials)
     if "did you mean" in near:
         return f"{asked}: the trials have no column {name}{near}"
+    ways = [f"choose from {listed(trials, 10)}"]
+    if len(set(trials.get("stimulus", ()))) == len(trials.get("stimulus", ())):  # else nothing was averaged
+        ways.append("set repeats: keep if repeats are averaged (that drops what differs between them)")
     return (
-        f"{asked}: the trials have no column {name}, only {listed(columns, 10)}; add it to the trial table, or set repeats: keep "
-        "if repeats were averaged that differ in it"
+        f"{asked}: the trials have no column {name}; {', '.join(ways)}, or add it to the trial table of a recording of your own"
     )
 
 

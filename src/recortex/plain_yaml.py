@@ -36,8 +36,8 @@ _RESOLVED = {
 _PLAINLY = {
     "missing": "is missing",
     "extra_forbidden": "there is no field of this name",
-    "tuple_type": "must be a list, as in [1, 10, 100]",
-    "list_type": "must be a list, as in [1, 10, 100]",
+    "tuple_type": "must be a list",
+    "list_type": "must be a list",
     "dict_type": "must be a mapping, as in {{a: 1}}",
     "string_type": "must be text",
     "int_type": "must be a whole number",
@@ -52,6 +52,7 @@ _PLAINLY = {
     "less_than_equal": "must be at most {le}",
     "less_than": "must be below {lt}",
     "literal_error": "must be {expected}",
+    "model_type": "must be a stage of kind {class_name}",
     "too_short": "must have at least {min_length} values",
     "too_long": "must have at most {max_length} values",
 }
@@ -77,14 +78,16 @@ class _Loader(yaml.SafeLoader):
         return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        seen: set[str] = set()
-        for key, _ in node.value:
+        """Names are text as it stands: null names a field, and is not nothing."""
+        found: dict[str, Any] = {}
+        for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode):
                 raise _refusal(key, "a list or mapping cannot be a name")
-            if key.value in seen:
-                raise _refusal(key, f"{shown(key.value)} stands twice")  # a later one would silently win
-            seen.add(key.value)
-        return super().construct_mapping(node, deep=deep)
+            name = self.construct_scalar(key)
+            if name in found:
+                raise _refusal(key, f"{shown(name)} stands twice")  # a later one would silently win
+            found[name] = self.construct_object(value, deep=deep)
+        return found
 
     def construct_scalar(self, node: Any) -> Any:
         text = super().construct_scalar(node)
@@ -116,7 +119,7 @@ _Loader.add_constructor("tag:yaml.org,2002:int", _Loader.number)
 _Loader.add_constructor("tag:yaml.org,2002:float", _Loader.number)
 
 
-def parse(text: str, where: str, most: int = MOST_BYTES) -> Any:
+def parse(text: str, where: str, most: int = MOST_BYTES, in_lines: bool = True) -> Any:
     """The value of a text.
 
     Parameters
@@ -126,40 +129,67 @@ def parse(text: str, where: str, most: int = MOST_BYTES) -> Any:
         What it is called in a message: a file, an option.
     most : int
         Characters that are read at most.
+    in_lines : bool
+        Whether a message names the line, as for a file.
 
     Raises
     ------
     InvalidInput
-        It is no YAML, or more than plain values; the message names the line.
+        It is no YAML, or more than plain values.
     """
     if len(text) > most:
         raise InvalidInput(f"{where} has {len(text):,} characters; at most {most:,} are read")
     try:
         return yaml.load(text, _Loader)
     except yaml.reader.ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1
-        raise InvalidInput(f"{where}: line {line}: the character U+{ord(text[error.position]):04X} is no text") from error
+        line = f"line {text.count(chr(10), 0, error.position) + 1}: " if in_lines else ""
+        raise InvalidInput(f"{where}: {line}the character U+{ord(text[error.position]):04X} is no text") from error
     except yaml.MarkedYAMLError as error:
-        raise InvalidInput(f"{where}: {_in_our_words(error)}") from error
+        raise InvalidInput(f"{where}: {_in_our_words(error, in_lines)}") from error
 
 
-def _in_our_words(error: yaml.MarkedYAMLError) -> str:
+def _in_our_words(error: yaml.MarkedYAMLError, in_lines: bool) -> str:
     """What is wrong in which line; for the commonest slips with what to do."""
     mark = error.problem_mark or error.context_mark
     line = mark.line + 1 if mark else 1
     begun = error.context_mark.line + 1 if error.context_mark else line
-    said = error.problem or error.context or "this is no YAML"
+    said, context = error.problem or error.context or "this is no YAML", error.context or ""
     if isinstance(error, yaml.scanner.ScannerError | yaml.parser.ParserError):
+        opened, close = ("[", "]") if "flow sequence" in context else ("{", "}")
+        from_line = f" of line {begun}" if in_lines else ""
         if "'\\t' that cannot start" in said:
             return f"line {line} has a tab where spaces belong; use spaces"
         if "could not find expected ':'" in said:
             return f"line {begun}, or the one before, has a name without a colon; write NAME: VALUE, with a space after the colon"
-        if "<stream end>" in said and "flow" in (error.context or ""):
-            return f"a {{ or [ that is opened in line {begun} is not closed"
-    return f"line {line}: {shown(said, 200)}"
+        if "<stream end>" in said and "flow" in context:
+            return f"the {opened}{from_line} is not closed; put a {close} where it ends"
+        if "unexpected end of stream" in said and "quoted" in context:
+            return f"the quotation mark{from_line} is not closed"
+        if "that cannot start any token" in said or context == "while scanning an alias":
+            said = "a value that begins with a sign such as @, %, ` or * needs quotation marks"
+        elif "mapping values are not allowed" in said and in_lines:
+            said = (
+                "a second colon, or more blanks in front than the line before; begin the fields of an entry in one column, and put a "
+                "value that holds a colon into quotation marks"
+            )
+        elif "mapping values are not allowed" in said:
+            said = "a second colon; put the value into quotation marks"
+        elif "double-quoted scalar" in context and "escape" in said:
+            said = "in double quotation marks \\ changes what follows; write a path with / instead, or in single quotation marks"
+        elif "flow" in context and "expected ','" in said:
+            said = f"a comma is missing before this, or the {close} that closes the {opened}{from_line}"
+        elif said.endswith(("but found ']'", "but found '}'")):
+            said = f"this {said[-2]} closes nothing; take it away"
+        elif "expected <block end>" in said and "<scalar>" in said:
+            said = (
+                "something follows a closed value; put a value that holds a quotation mark or bracket into quotation marks whole"
+            )
+        elif "expected <block end>" in said and in_lines and begun < line:
+            said = "it starts in another column than the lines it belongs to; begin the fields of an entry in one column"
+    return f"{f'line {line}: ' if in_lines else ''}{shown(said, 200)}"
 
 
-def read(path: Path, kind: str, most: int = MOST_BYTES) -> dict[Any, Any]:
+def read(path: Path, kind: str, most: int = MOST_BYTES, form: str = "NAME: VALUE") -> dict[str, Any]:
     """The mapping that a file holds.
 
     Parameters
@@ -169,6 +199,8 @@ def read(path: Path, kind: str, most: int = MOST_BYTES) -> dict[Any, Any]:
         What the file should be, for the message: "a pipeline".
     most : int
         Bytes that are read at most.
+    form : str
+        What a line of such a file looks like, for the message.
 
     Raises
     ------
@@ -194,12 +226,14 @@ def read(path: Path, kind: str, most: int = MOST_BYTES) -> dict[Any, Any]:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
+        if b"\0" in content and not content.startswith((b"\xff\xfe", b"\xfe\xff")):
+            raise InvalidInput(f"{where} is no text, and so not {kind}; name a .yaml file") from error
         line = content.count(b"\n", 0, error.start) + 1
         raise InvalidInput(f"{where} cannot be read: line {line} is not UTF-8; save it as UTF-8 text") from error
     loaded = parse(text, where, most)
     if not isinstance(loaded, dict) or not loaded:
         wrong = "is empty" if loaded is None or loaded == {} else f"is not {kind}"
-        raise InvalidInput(f"{where} {wrong}; write it as lines of NAME: VALUE")
+        raise InvalidInput(f"{where} {wrong}; write it as lines of {form}")
     return loaded
 
 
@@ -218,17 +252,46 @@ def is_word(text: str) -> bool:
 
 def complaint(error: ValidationError, whole: str = "") -> str:
     """The first thing that pydantic finds wrong with plain values, in one line; `whole` is what they belong to."""
-    first, rest = error.errors()[0], len(error.errors()) - 1
-    place = ".".join(str(part) for part in ((whole, *first["loc"]) if whole else first["loc"]))
+    first = error.errors()[0]
+    rest = len({other["loc"][:1] for other in error.errors()} - {first["loc"][:1]})
+    loc = (whole, *first["loc"]) if whole else first["loc"]
+    item = f", value {loc[-1] + 1}" if len(loc) > 1 and isinstance(loc[-1], int) else ""
+    place = ".".join(map(str, loc[:-1] if item else loc)) + item
     said = " ".join(first["msg"].removeprefix("Value error, ").removeprefix("Input ").split())
     if first["type"] in _PLAINLY:
         said = _PLAINLY[first["type"]].format_map(first.get("ctx", {}))
-    given = first["input"]
+    said = said.replace("at least 1 values", "at least one value")
+    given, kind = first["input"], first["type"]
+    remedy = ""
+    if kind in ("tuple_type", "list_type") and isinstance(given, str | int | float):
+        remedy = f"; write {shown(_as_list(given))}"
+    elif kind == "string_type" and given is None:
+        remedy = """; write "" for empty text, in a shell '""'"""
+    named = kind == "value_error" and isinstance(given, str | Path) and Path(given).name and f"/{Path(given).name}" in said
     bare = (
-        isinstance(given, dict | BaseModel) or first["type"] in ("missing", "extra_forbidden") or said.startswith("there is no")
+        isinstance(given, dict | BaseModel) or kind in ("missing", "extra_forbidden", "too_short") or named or "write [" in remedy
     )
-    got = "" if bare else f", got {shown(repr(given))}"
-    return f"{shown(place, 200)}{': ' if place else ''}{shown(said, 500)}{got}{f' (and {rest} more)' if rest else ''}"
+    got = "" if bare else f", got {in_words(given)}"
+    more = f" (and {rest} more)" if rest else ""
+    return f"{shown(place, 200)}{': ' if place else ''}{shown(said, 500)}{got}{remedy}{more}"
+
+
+def in_words(value: Any) -> str:
+    """A value as a person would write it, in one line."""
+    if value is None:
+        return "nothing"
+    return shown(value) if isinstance(value, Path) else shown(repr(list(value) if isinstance(value, tuple) else value))
+
+
+def _as_list(given: str | float) -> str:
+    """The list that was most likely meant by what stands where one belongs: `1, 10` without its brackets, or one value."""
+    try:
+        plain = parse(f"[{given}]", "")
+        if plain and all(isinstance(item, str | int | float) for item in plain):
+            return f"[{given}]"
+    except InvalidInput:
+        pass
+    return yaml.dump([given], Dumper=_Dumper, allow_unicode=True, width=LARGEST, default_flow_style=True).strip()
 
 
 def no_text(text: str, allowed: str = "") -> str:

@@ -197,7 +197,10 @@ class Store:
         except CannotWrite as error:
             raise CannotWrite(f"{damage.path} is damaged ({damage.reason}) and cannot be moved away: {error}") from error
         logging.getLogger("recortex").warning(
-            "%s was damaged (%s): kept as %s, computed again", damage.path.name, damage.reason, aside.name
+            "the cached result %s was damaged (%s) and is set aside as %s; a run computes it again, nothing is for you to do",
+            damage.path,
+            damage.reason,
+            aside.name,
         )
 
     @contextmanager

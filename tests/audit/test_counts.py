@@ -27,14 +27,14 @@ def test_missing_and_surplus_repetitions_are_named():
         Case(table, published(table, "s032")),
         "warn",
         "fold test",
-        "in training 30 stimuli have 4 presentations and 2 have another number (s030 3, s031 5)",
-        "in test 9 stimuli have 20 presentations and 1 has another number (s041 21)",
+        "in training 30 stimuli have 4 presentations and 2 have another number (s030: 3, s031: 5)",
+        "in test 9 stimuli have 20 presentations and 1 has another number (s041: 21)",
     )
     assert finding.leak == "repetition_counts"
     assert finding.evidence == (
-        "s030 3 instead of 4 (training)",
-        "s031 5 instead of 4 (training)",
-        "s041 21 instead of 20 (test)",
+        "s030: 3 instead of 4 (training)",
+        "s031: 5 instead of 4 (training)",
+        "s041: 21 instead of 20 (test)",
     )
 
 
@@ -43,7 +43,7 @@ def test_presentations_within_averaged_rows_count():
     repeats = np.full(40, 80)
     repeats[35] = 79
     the_finding(
-        repetition_counts, Case(table, published(table, "s020"), n_repeats=repeats), "warn", "s035 79", "80 presentations"
+        repetition_counts, Case(table, published(table, "s020"), n_repeats=repeats), "warn", "s035: 79", "80 presentations"
     )
 
 

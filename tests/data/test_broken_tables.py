@@ -103,7 +103,7 @@ def semicolons_and_decimal_commas(desk):
     return trials(desk, "stimulus;onset\n" + "".join(f"{name};0,5\n" for name in "abcdefg"))
 
 
-@BROKEN("trials.csv", "no column stimulus", "it has {, a: 1")
+@BROKEN("trials.csv", "no column stimulus", "its first line is {, a: 1")
 def a_list_of_another_language(desk):
     return trials(desk, "{,a: 1\n},\n")
 
@@ -199,7 +199,7 @@ def a_trial_without_a_session(desk):
     return trials(desk, seven("session").replace("d,1", "d,n/a"))
 
 
-@BROKEN("trials.csv: line 9 has no stimulus")
+@BROKEN("trials.csv: line 9 has no stimulus; complete the column stimulus, or take the line and its row of responses away")
 def rows_of_commas_below_the_table(desk):
     """As spreadsheets leave them where cells were cleared."""
     return trials(desk, seven("run") + ",\n,\n")
@@ -220,17 +220,17 @@ def an_onset_with_a_decimal_comma(desk):
     return trials(desk, seven(name="onset", cells="0 1,5 2 3 4 5 6").replace("b,1,5", 'b,"1,5"'))
 
 
-@BROKEN("trials.csv: line 4 has onset '1_000'")
+@BROKEN("trials.csv: line 4 has onset_s '1_000'")
 def an_onset_as_programmers_write_it(desk):
     return trials(desk, seven(name="onset_s", cells="0 1 1_000 3 4 5 6"))
 
 
-@BROKEN("trials.csv: line 2 has onset '00:01:30'")
+@BROKEN("trials.csv: line 2 has onset_s '00:01:30'")
 def an_onset_of_a_clock(desk):
     return trials(desk, seven(name="onset_s", cells="00:01:30 1 2 3 4 5 6"))
 
 
-@BROKEN("trials.csv: line 2 has onset '=A2*2'")
+@BROKEN("trials.csv: line 2 has onset_s '=A2*2'")
 def an_onset_that_is_a_formula(desk):
     return trials(desk, seven(name="onset_s", cells="=A2*2 1 2 3 4 5 6"))
 
@@ -240,7 +240,7 @@ def an_onset_without_end(desk):
     return trials(desk, seven(name="onset", cells="0 1 2 3 4 5 inf"))
 
 
-@BROKEN("trials.csv: line 3 has window 'n/a'")
+@BROKEN("trials.csv: line 3 has window_s 'n/a'")
 def a_window_that_is_missing(desk):
     return trials(desk, seven(name="window_s", cells="1 n/a 1 1 1 1 1"))
 
@@ -327,7 +327,10 @@ def test_trials_that_number_pictures_otherwise_are_told_how(names, start, words,
         (["3"], ["1", "2"], "they run from 3 to 3 and those from 1 to 2"),
         (["1", "a"], ["2", "3"], "it holds 2, 3"),
         (["007"], ["7", "8"], "there 007 is written 7"),
-        (["house"], ["17", "18"], "it holds 17, 18"),
+        (["house"], ["17", "18"], "it holds 17, 18: name each as there"),
+        (["pic_03", "pic_13"], ["pic_13", "pic_14"], "1 of the stimuli is not in the pictures: pic_03; add it there"),
+        (["pic_3", "pic_13"], ["pic_03", "pic_13"], "did you mean pic_03?"),
+        (["face", "faces"], ["faces", "house"], "add it there, or leave its trials out"),
     ],
 )
 def test_a_name_that_is_not_there_is_told_with_what_it_may_have_meant(wanted, available, words):

@@ -381,7 +381,14 @@ def test_a_host_that_does_not_give_the_file_is_told_in_one_line_and_nothing_is_k
     monkeypatch.setattr(download, "TIMEOUT_S", 0.3)
     monkeypatch.setenv("RECORTEX_DATA", str(tmp_path / "data"))
     published(url=network.address(way))
-    said = refused(lambda: manifests.fetch("toy"), MissingData, "toy: ", network.address(way), "nothing of it was kept")
+    said = refused(
+        lambda: manifests.fetch("toy"),
+        MissingData,
+        "toy: ",
+        network.address(way),
+        "download it elsewhere and put it here as ",
+        "toy.bin",
+    )
     assert re.search(WRONG_HOSTS[way], said), said
     assert list((tmp_path / "data" / "toy").iterdir()) == []
     assert network.asked[way] <= (31 if way == "circle" else 1)
@@ -626,7 +633,7 @@ WRONG_FIELDS = {
     "a field that is none": ({"md5": "x"}, "files.0.md5: there is no field of this name"),
     "unpacking what is no archive": ({"unpack": True}, "toy/toy.bin cannot be unpacked: its name must end in one of .zip, .tar"),
     "unpacking by a word": ({"unpack": "true"}, "files.0.unpack: must be true or false"),
-    "no path": ({"path": None}, "files.0.path: must be text, got None"),
+    "no path": ({"path": None}, "files.0.path: must be text, got nothing"),
 }
 
 

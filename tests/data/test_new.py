@@ -104,14 +104,26 @@ def test_every_kind_of_response_file_becomes_a_pipeline_that_runs(kind, own, tmp
     assert fields.get("trial_axis") == (1 if kind == "mat turned" else None)
 
 
-def test_a_field_of_a_struct_is_found_or_named(own):
+def test_a_field_of_a_struct_is_found(own):
     """One struct that holds everything is how most MATLAB files look."""
     scipy.io.savemat("brain.mat", {"data": {"betas": own.responses, "subject": "s1"}})
-    said = recortex("new", "my.yaml", "--brain", "brain.mat")
-    if said.code == 0:
-        assert written()["brain"]["array"] == "data.betas"
-    else:
-        assert "struct" in said.complaint and "data" in said.complaint
+    assert recortex("new", "my.yaml", "--brain", "brain.mat").code == 0
+    assert written()["brain"]["array"] == "data.betas"
+    scipy.io.savemat("brain.mat", {"data": {"deep": {"betas": own.responses}}})
+    assert recortex("new", "my.yaml", "--brain", "brain.mat", "--force").code == 0
+    assert written()["brain"]["array"] == "data.deep.betas"
+    planned()
+    scipy.io.savemat("brain.mat", {"data": {"subject": "s1", "betas": own.responses[:5, :4]}})
+    refuse("12 trials, as many as trials.csv has lines below its header", "data.betas: 5 x 4", brain="brain.mat")
+
+
+def test_trials_without_a_category_are_left_out_and_the_comment_says_so(own, tmp_path):
+    write_table(own.trials, {"stimulus": range(TRIALS), "category": ["face", "house"] * 5 + ["", "n/a"]})
+    assert recortex("new", "my.yaml", "--brain", "betas.npy").code == 0
+    assert written()["category"]["among"] == ["face", "house"]
+    text = (own.folder / "my.yaml").read_text()
+    assert "2 categories was seen. 2 trials state none and are left out." in text
+    run(tmp_path, "my.yaml", "--set=category_scores.permutations=2", "--set=split.folds=4")
 
 
 def test_repeats_are_averaged_and_the_comment_says_so(own, tmp_path):
@@ -264,13 +276,16 @@ def test_a_mask_for_what_is_no_image_is_refused(own):
 
 def test_stimuli_without_a_picture_are_named(own, pictures):
     os.remove("pictures/s03.png")
-    refuse("1 stimuli", "s03", "pictures", more=("--stimuli", "pictures"))
+    refuse(
+        "1 stimulus of the trial table is not in pictures: s03; add it there, or leave its trials out",
+        more=("--stimuli", "pictures"),
+    )
 
 
 def test_stimuli_that_no_number_of_an_array_names_are_told(own):
     """The array's pictures are 0, 1, 2 ...; the table speaks of s00, s01 ..."""
     np.save("pictures.npy", np.zeros((TRIALS, 6, 6), dtype=np.uint8))
-    refuse("s00", "pictures.npy", more=("--stimuli", "pictures.npy"))
+    refuse("s00", "pictures.npy", "names: FILE}, FILE a text file", more=("--stimuli", "pictures.npy"))
 
 
 def test_what_holds_no_pictures_is_refused(own, pictures):

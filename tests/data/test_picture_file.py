@@ -101,7 +101,12 @@ def test_numbers_start_where_they_are_told_to(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("names", "words"), [("a\n", ["names 1 pictures", "holds 2"]), ("a\na\n", ["twice", "distinct"]), ("a\nb\nc\n", ["names 3"])]
+    ("names", "words"),
+    [
+        ("a\n", ["names 1 pictures", "holds 2"]),
+        ("a\na\n", ["a stands twice; give every picture its own name"]),
+        ("a\nb\nc\n", ["names 3"]),
+    ],
 )
 def test_names_that_do_not_fit_are_refused(names, words, tmp_path):
     np.save(tmp_path / "p.npy", STACK)
@@ -119,8 +124,9 @@ def test_a_file_of_names_that_is_no_text_is_refused(tmp_path):
     ("shape", "fields", "words"),
     [
         ((2, 12), {}, ["12 pixels", "height and width"]),
-        ((2, 12), {"height": 4, "width": 4}, ["4 x 4 is not 12"]),
-        ((2, 4, 3, 2), {}, ["(2, 4, 3, 2)", "(picture, height, width, 3)"]),
+        ((2, 12), {"height": 4, "width": 4}, ["height 4 x width 4 is 16, and a picture of the file has 12 pixels"]),
+        ((2, 4, 3, 2), {}, ["(2, 4, 3, 2)", "(picture, height, width, 3): bring it to that order and save it again"]),
+        ((2, 3, 4, 5), {}, ["(2, 3, 4, 5)", "again, here with numpy.moveaxis(x, 1, -1)"]),
         ((12,), {}, ["(12,)"]),
         ((2, 2, 3, 3, 3), {}, ["(2, 2, 3, 3, 3)"]),
     ],

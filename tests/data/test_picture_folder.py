@@ -172,7 +172,13 @@ def test_a_large_picture_is_shrunk_without_moire(tmp_path):
 def test_two_files_of_one_name_are_refused(tmp_path):
     for name in ("x/a.png", "y/a.jpg", "b.png"):
         save(tmp_path / name, COLOURED)
-    refused(lambda: PictureFolder(path=tmp_path), InvalidInput, str(tmp_path), "a names more than one file")
+    refused(
+        lambda: PictureFolder(path=tmp_path),
+        InvalidInput,
+        str(tmp_path),
+        "a names more than one file (",
+        "; keep one of each name",
+    )
 
 
 def test_the_number_that_is_foretold_is_the_number_that_comes(tmp_path):

@@ -35,6 +35,12 @@ def test_kept_repeats_stay_single_trials(tmp_path):
     assert set(made["n_repeats"].tolist()) == {1}
 
 
+def test_a_stimulus_of_two_categories_is_told_with_its_trials(tmp_path):
+    own = Recording.of(tmp_path, 4, 2, stimulus=list("abab"), category=list("pqxq"))
+    words = ("betas.npy: stimulus a has two values of category (p in trial 0 and x in trial 2, counted from 0)", "repeats: keep")
+    refused(lambda: own.brain(repeats="average"), InvalidInput, *words)
+
+
 def test_a_label_that_differs_between_repeats_is_dropped_and_one_that_does_not_is_kept(tmp_path):
     own = Recording.of(
         tmp_path, 4, 2, stimulus=list("abab"), run=[1, 1, 2, 2], session=list("xxxx"), onset_s=[0, 1, 0, 1], category=list("pqpq")
@@ -83,6 +89,8 @@ def test_averaging_leaves_what_belongs_to_units_alone():
 def test_names_are_found_whatever_their_order_and_number():
     available = np.array(["b", "a", "c"])
     assert rows_of(np.array(["c", "c", "b"]), available, "stimuli", "the folder").tolist() == [2, 2, 0]
-    said = refused(lambda: rows_of(np.array(["face12"]), np.array(["face11", "house"]), "stimuli", "the folder"), InvalidInput)
-    assert "did you mean face11?" in said
+    said = refused(
+        lambda: rows_of(np.array(["fase12"]), np.array(["face11", "face12", "house"]), "stimuli", "the folder"), InvalidInput
+    )
+    assert "1 of the stimuli is not in the folder: fase12; did you mean face12?" in said
     refused(lambda: rows_of(np.array(["a"]), np.array(["a", "a"]), "stimuli", "the folder"), InvalidInput, "a more than once")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from recortex.data._trial_table import read_trials
@@ -102,6 +103,32 @@ def test_a_spreadsheet_is_refused_with_what_to_save_it_as(tmp_path):
     refused(lambda: read_trials(tmp_path / "trials.xlsx"), InvalidInput, "trials.xlsx", ".csv", ".tsv")
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Stimulus,run\na,1\n", ["no column stimulus; rename its column Stimulus to stimulus"]),
+        (
+            "pic_16,1\npic_03,1\n",
+            ["its first line is pic_16, 1: rename the", "if that line is a trial, put a line of column names above"],
+        ),
+        (
+            "# of mine\nstimulus,run\na,1\n",
+            ["in its first line; if line 2 holds the names of the columns, take away what stands above"],
+        ),
+        ("1,2\n3,4\n", ["numbers, not names: put a line of column names above it"]),
+        ("stimulus,onset\na,1500ms\n", ["line 2 has onset '1500ms', not a number"]),
+        ("stimulus,window_s\na,1500ms\n", ["line 2 has window_s '1500ms', not a number"]),
+    ],
+)
+def test_a_table_that_is_not_headed_as_it_should_be_is_told_what_to_change(text, words, table):
+    refused(lambda: read_trials(table(text)), InvalidInput, "trials.csv", *words)
+
+
+def test_an_array_given_as_a_table_is_told(tmp_path):
+    np.save(tmp_path / "betas.npy", np.eye(3))
+    refused(lambda: read_trials(tmp_path / "betas.npy"), InvalidInput, "betas.npy is no table", "suffix .npy", "give a .csv")
+
+
 def test_wordings_of_a_stimulus_are_gathered_wherever_they_stand(table):
     path = table('stimulus,caption,who\nb,"a dog, running",x\na,a cat,x\nb,two dogs,y\n')
     made = CaptionTable(path=path).run()
@@ -113,9 +140,9 @@ def test_wordings_of_a_stimulus_are_gathered_wherever_they_stand(table):
     ("text", "words"),
     [
         ("stimulus,caption\na,\n", ["line 2", "no caption"]),
-        ("stimulus,caption\n,a dog\n", ["line 2", "no stimulus"]),
+        ("stimulus,caption\n,a dog\n", ["line 2", "no stimulus; write it, or take"]),
         ("stimulus,text\na,b\n", ["no column caption", "text"]),
-        ("stimulus,captoin\na,b\n", ["caption", "did you mean captoin"]),
+        ("stimulus,captoin\na,b\n", ["no column caption; rename its column captoin to caption"]),
         ("stimulus,caption\na,a dog, running\n", ["line 2", "3 cells"]),
     ],
 )

@@ -443,7 +443,7 @@ def pictures_of_two_sizes(desk):
     return PictureFolder(path=desk.folder / "pictures")
 
 
-@case("2 of the stimuli of the trials", "s05, s06", "Pixels")
+@case("2 of the stimuli of the trials are not in ", "pictures: s05, s06; add them there, or leave their trials out")
 def stimuli_without_a_picture(desk):
     features = Pixels(stimuli=PictureFolder(path=desk.pictures(5)))
     return features.of(desk.brain().trial_table()["stimulus"])
@@ -587,6 +587,10 @@ def test_the_table_that_is_longer_than_the_responses_is_told_by_the_run(desk):
     desk.own.npy(desk.responses[:5, :4])
     (desk.folder / "my.yaml").write_text(GOOD)
     said = recortex("run", desk.folder / "my.yaml", "--outputs", desk.folder / "outputs")
-    told = [line for line in said.out.splitlines() if "betas.npy has 5 trials and trials.csv has 7 lines" in line]
+    told = [
+        line
+        for line in said.out.splitlines()
+        if "betas.npy has 5 trials and trials.csv has 7 lines below its header; give" in line
+    ]
     assert told and all("failed" in line and "brain" in line for line in told)
     assert said.code == 2

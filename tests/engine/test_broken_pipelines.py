@@ -94,6 +94,11 @@ def circle(length: int) -> str:
 
 LAUGHS = "a: &a [x, x]\n" + "".join(f"{b}: &{b} [*{a}, *{a}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True))
 AMONG = "c: {type: CategoryDecoder, brain: b, among: [[face]]}\nb: {type: HaxbySlice}\n"
+OWN_ENTRY = r"write the stage as an entry of its own, as in my_numbers: {type: Numbers, \.\.\.}, and here numbers: my_numbers$"
+RIDGE = (
+    "h: {type: HandwrittenDigits}\nb: {type: PlantedUnits, stimuli: h}\nf: {type: Pixels, stimuli: h}\n"
+    "e: {type: RidgeEncoder, brain: b, features: f, "
+)
 CHAIN = "n0: {type: Numbers}\n" + "".join(f"n{i}: {{type: Link, before: n{i - 1}}}\n" for i in range(1, 2000))
 
 # what stands in a file, and what is said about it; "line N" wherever there is one
@@ -138,16 +143,17 @@ TEXTS: dict[str, tuple[str | bytes, str]] = {
     "a type twice": (flow("type: Whole"), "line 1: type stands twice"),
     "names that differ by case": ("Brain: {type: Numbers}\nbrain: {type: Numbers}\n", "Brain and brain differ by case alone"),
     "names that one disk takes for the same": ("\u00e9: {type: Numbers}\ne\u0301: {type: Numbers}\n", "differ by case alone"),
-    "a number for a name": ("1: {type: Numbers}\n", "1 cannot name an entry"),
-    "a fraction for a name": ("1.5: {type: Numbers}\n", "1.5 cannot name an entry"),
-    "nothing for a name": ("~: {type: Numbers}\n", "None cannot name an entry"),
+    "a number for a name": ("1: {type: Numbers}\n", "'1' cannot name an entry"),
+    "a fraction for a name": ("1.5: {type: Numbers}\n", "'1.5' cannot name an entry"),
+    "nothing for a name": ("~: {type: Numbers}\n", "'~' cannot name an entry"),
     "an empty name": ('"": {type: Numbers}\n', "'' cannot name an entry"),
-    "true for a name": ("true: {type: Numbers}\n", "True cannot name an entry"),
+    "true for a name": ("true: {type: Numbers}\n", "true cannot name an entry, as it means something else"),
+    "null for a name": ("null: {type: Numbers}\n", "null cannot name an entry, as it means something else"),
     "a date for a name": ("2024-01-01: {type: Numbers}\n", "'2024-01-01' cannot name an entry"),
     "a list for a name": ("[a, b]: {type: Numbers}\n", "line 1: a list or mapping cannot be a name"),
     "a mapping for a name": ("{a: b}: {type: Numbers}\n", "line 1: a list or mapping cannot be a name"),
     "a list for a field": (flow("[a]: 1"), "line 1: a list or mapping cannot be a name"),
-    "a number for a field": (flow("1: 2"), "n must be a stage"),
+    "a number for a field": (flow("1: 2"), "n: Numbers has no field 1;"),
     "a name that leaves the folder": ("../n: {type: Numbers}\n", "'../n' cannot name"),
     "a name from the root": ("/n: {type: Numbers}\n", "'/n' cannot name"),
     "a name with a NUL": ('"n\\0": {type: Numbers}\n', r"line 1: the character U\+0000 is no text"),
@@ -168,7 +174,8 @@ TEXTS: dict[str, tuple[str | bytes, str]] = {
     "UTF-32": ("n: {type: Numbers}\n".encode("utf-32"), "line 1 is not UTF-8"),
     "Latin-1": ("# fine\nn: {type: Numbers, log: \u00e9}\n".encode("latin-1"), "line 2 is not UTF-8; save it as UTF-8"),
     "half a UTF-8 character at the end": (b"n: {type: Numbers, log: \xc3", "line 1 is not UTF-8"),
-    "a picture": (b"\x89PNG\r\n\x1a\n" + bytes(range(256)), "line 1 is not UTF-8"),
+    "a picture": (b"\x89PNG\r\n\x1a\n" + bytes(range(256)), "p.yaml is no text, and so not a pipeline; name a .yaml file"),
+    "an array": (b"\x93NUMPY\x01\x00v\x00{'descr': '<f8'}\n", "p.yaml is no text, and so not a pipeline; name a .yaml file"),
     "a zip": (b"PK\x03\x04" + b"\0" * 100, r"line 1: the character U\+0003"),
     # shape and size
     "nothing at all": ("", "p.yaml is empty"),
@@ -177,10 +184,23 @@ TEXTS: dict[str, tuple[str | bytes, str]] = {
     "a number": ("3\n", "is not a pipeline"),
     "a list": ("- {type: Numbers}\n", "is not a pipeline"),
     "an empty mapping": ("{}\n", "p.yaml is empty"),
-    "JSON cut off": ('{"n": {"type": "Numbers"', "line 1 is not closed"),
+    "JSON cut off": ('{"n": {"type": "Numbers"', "the { of line 1 is not closed; put a } where it ends"),
+    "a list cut off": ("n: {type: GaborEnergy, frequencies: [1, 2\n", r"the \[ of line 1 is not closed; put a \] where it ends"),
+    "a line indented by one more": (
+        "n:\n  type: Numbers\n   seed: 1\n", "line 3: a second colon, or more blanks in front .* in one column, and put a value"),
+    "two names in one line": ("n: type: Numbers\n", "line 1: a second colon, or .* that holds a colon into quotation marks"),
+    "a line indented by one less": ("n:\n  type: Numbers\n seed: 1\n", "line 3: it starts in another column than the lines it belongs"),
+    "a comma that is missing": ("n: {type: Numbers seed: 1}\n", "line 1: a comma is missing before this, or the } that closes the {"),
+    "the same behind quotes": ('n: {type: "Numbers" seed: 1}\n', "line 1: a comma is missing before this"),
+    "a path of Windows": ('n: {type: Numbers, log: "C:\\data"}\n', r"line 1: in double quotation marks .* a path with / instead"),
+    "another path of Windows": ('n: {type: Numbers, log: "C:\\x_1"}\n', r"line 1: in double quotation marks .* a path with / instead"),
+    "a pattern without quotes": ("n: {type: Numbers, log: *.png}\n", "anchors|line 1: a value that begins with a sign such as"),
+    "a word with an apostrophe": ("n: {type: Numbers, log: 'it's'}\n", "line 1: "),
+    "the same below": ("n:\n  type: Numbers\n  log: 'it's'\n", "line 3: something follows a closed value; put a value that"),
+    "a brace too many": ("n: {type: Numbers}}\n", "line 1: this } closes nothing; take it away"),
     "a web page": ("<!DOCTYPE html>\n<html><body>404</body></html>\n", "is not a pipeline|line "),
     "Python": ("from recortex import Numbers\nn = Numbers(seed=1)\n", "is not a pipeline|line "),
-    "a quote that never ends": ('n: {type: "Numbers\n' + "m: 1\n" * 1000, "line "),
+    "a quote that never ends": ('n: {type: "Numbers\n' + "m: 1\n" * 1000, "the quotation mark of line 1 is not closed"),
     "a brace that never ends": ("n: {type: Numbers\nm: {type: Numbers}\n", "line 2: "),
     "many brackets": ("n: " + "[" * 99_000, "line 1: nested more than 20 deep"),
     "many braces": ("n: " + "{a: " * 24_000, "line 1: nested more than 20 deep"),
@@ -191,15 +211,15 @@ TEXTS: dict[str, tuple[str | bytes, str]] = {
     "10 MB of comment": ("# " + "x" * 10_000_000 + "\nn: {type: Numbers}\n", "has 10,000,022 bytes; a pipeline has at most 100,000"),
     "100,000 entries": ("".join(f"n{i}: {{type: Numbers}}\n" for i in range(100_000)), "bytes; a pipeline has at most"),
     # entries
-    "an entry that is nothing": ("n:\n", "n must be a stage"),
+    "an entry that is nothing": ("n:\n", r"n must be a stage; write n: {type: STAGE, ...} \(`recortex list` shows the stages\)$"),
     "an entry that is a word": ("n: Numbers\n", "n must be a stage"),
     "an entry that is a list": ("n: [Numbers]\n", "n must be a stage"),
-    "an entry without a type": ("n: {seed: 1}\n", "n has no type"),
+    "an entry without a type": ("n: {seed: 1}\n", r"n has no type; write n: {type: STAGE, ...} \(`recortex list`"),
     "an empty entry": ("n: {}\n", "n has no type"),
-    "no type": ("n: {type: }\n", "n: type must be a name, got None"),
-    "a list for a type": ("n: {type: [Numbers]}\n", "n: type must be a name"),
-    "a mapping for a type": ("n: {type: {a: 1}}\n", "n: type must be a name"),
-    "true for a type": ("n: {type: true}\n", "n: type must be a name, got True"),
+    "no type": ("n: {type: }\n", "n: type must be the name of a stage, got nothing; `recortex list`"),
+    "a list for a type": ("n: {type: [Numbers]}\n", "n: type must be the name of a stage"),
+    "a mapping for a type": ("n: {type: {a: 1}}\n", "n: type must be the name of a stage"),
+    "true for a type": ("n: {type: true}\n", "n: type must be the name of a stage, got True"),
     "an unknown type": ("n: {type: Numbrs}\n", "n: there is no stage Numbrs; did you mean Numbers"),
     "a function of a module": ("n: {type: 'os:system'}\n", "n: there is no stage os:system"),
     "a class of the engine": ("n: {type: 'recortex.store:Store'}\n", "n: there is no stage recortex.store:Store"),
@@ -238,19 +258,26 @@ TEXTS: dict[str, tuple[str | bytes, str]] = {
     "a fraction for a whole number": (flow("seed: 1.5"), r"n\.seed: must be a whole number, got 1.5"),
     "a word for a number": (flow("seed: '3'"), r"n\.seed: must be a whole number, got '3'"),
     "a number for a word": (flow("log: 3"), r"n\.log: must be text, got 3"),
+    "nothing for a word": (flow("log: "), "n\\.log: must be text, got nothing; write \"\" for empty text, in a shell '\"\"'$"),
     "a date for a number": (flow("seed: 2024-01-02"), r"n\.seed: must be a whole number, got '2024-01-02'"),
     "a date that is none": (flow("seed: 2024-13-45"), r"n\.seed: must be a whole number, got '2024-13-45'"),
-    "nothing for a number": (flow("seed: "), r"n\.seed: must be a whole number, got None"),
+    "nothing for a number": (flow("seed: "), r"n\.seed: must be a whole number, got nothing"),
     "a list for a number": (flow("seed: [1]"), r"n\.seed: must be a whole number"),
     "a mapping for a number": (flow("seed: {a: 1}"), r"n\.seed: must be a whole number"),
     "a long list for a number": (flow(f"seed: [{'1, ' * 9_000}]"), r"n\.seed: must be a whole number"),
     "a long word for a number": (flow(f"seed: {'x' * 99_000}"), r"n\.seed: must be a whole number, got 'xxx"),
     "a word of many lines for a number": (flow('seed: "a\\nb"'), r"n\.seed: must be a whole number, got 'a\\nb'"),
-    "a word for a list": (seen("g", "GaborEnergy", "frequencies: 1"), r"g\.frequencies: must be a list"),
+    "a word for a list": (seen("g", "GaborEnergy", "frequencies: 1"), r"g\.frequencies: must be a list; write \[1\]$"),
+    "a list without its brackets": (seen("g", "GaborEnergy", "frequencies: '1, 2'"), r"frequencies: must be a list; write \[1, 2\]$"),
+    "words for a list": ("c: {type: CategoryDecoder, brain: b, among: a face}\nb: {type: HaxbySlice}\n", r"write \[a face\]$"),
+    "nothing for a list": (seen("g", "GaborEnergy", "frequencies: "), r"g\.frequencies: must be a list, got nothing$"),
+    "an empty list": (RIDGE + "alphas: []}\n", r"e\.alphas: must have at least one value$"),
+    "a wrong value in a list": (RIDGE + "alphas: [1, a]}\n", r"e\.alphas, value 2: must be a number, got 'a'$"),
+    "one wrong value alone": (RIDGE + "alphas: [a]}\n", r"e\.alphas, value 1: must be a number, got 'a'$"),
     "a mapping for a list": (seen("g", "GaborEnergy", "frequencies: {a: 1}"), r"g\.frequencies: "),
-    "a list with a hole": (seen("g", "GaborEnergy", "frequencies: [1, ~]"), r"g\.frequencies\.1: "),
+    "a list with a hole": (seen("g", "GaborEnergy", "frequencies: [1, ~]"), r"g\.frequencies, value 2: must be a number, got nothing$"),
     "a list too long": (seen("p", "PlantedUnits", "explainable: [0.1, 0.2, 0.3]"), r"p\.explainable"),
-    "a list in a list": (AMONG, r"c\.among\.0: must be text"),
+    "a list in a list": (AMONG, r"c\.among, value 1: must be text"),
     "yes for yes or no": (seen("p", "Pixels", "grey: yes"), r"p\.grey: must be true or false, got 'yes'"),
     "one for yes or no": (seen("p", "Pixels", "grey: 1"), r"p\.grey: must be true or false, got 1"),
     # references
@@ -264,9 +291,9 @@ TEXTS: dict[str, tuple[str | bytes, str]] = {
     "a name of 99,000 letters": (f"d: {{type: Doubled, numbers: {'m' * 99_000}}}\n", r"d\.numbers: there is no entry mmm"),
     "a number where a name belongs": ("d: {type: Doubled, numbers: 3}\n", r"d\.numbers must be the name of an entry, got 3"),
     "a list where a name belongs": (doubled("[n]"), r"d\.numbers must be the name of an entry, got \['n'\]"),
-    "a mapping where a name belongs": (doubled("{seed: 1}"), r"d\.numbers: give the stage a name"),
-    "a stage where a name belongs": ("d: {type: Doubled, numbers: {type: Numbers}}\n", r"d\.numbers: give the stage a name"),
-    "nothing where a name belongs": ("d: {type: Doubled, numbers: ~}\n", r"d\.numbers: "),
+    "a mapping where a name belongs": (doubled("{seed: 1}"), OWN_ENTRY),
+    "a stage where a name belongs": ("d: {type: Doubled, numbers: {type: Numbers}}\n", OWN_ENTRY),
+    "nothing where a name belongs": ("d: {type: Doubled, numbers: ~}\n", r"d\.numbers must be the name of an entry, got nothing$"),
     "deep lists where a name belongs": (doubled("[" * 17 + "n" + "]" * 17), r"d\.numbers must be the name of an entry, got \[\["),
     "another kind": (doubled("e") + "e: {type: Doubled, numbers: n}\n", r"d\.numbers needs .*Numbers; e is a .*Doubled; n"),
     # paths
@@ -286,7 +313,7 @@ TEXTS: dict[str, tuple[str | bytes, str]] = {
     "a device of chance": ("p: {type: CaptionTable, path: /dev/urandom}\n", r"p\.path: /dev/urandom is a device or pipe"),
     "a number for a path": ("p: {type: PictureFolder, path: 7}\n", r"p\.path: must be a path, .*got 7"),
     "a list for a path": ("p: {type: PictureFolder, path: [a]}\n", r"p\.path: must be a path"),
-    "nothing for a path": ("p: {type: PictureFolder, path: }\n", r"p\.path: must be a path, .*got None"),
+    "nothing for a path": ("p: {type: PictureFolder, path: }\n", r"p\.path: must be a path, .*got nothing"),
     "an address for a path": ("p: {type: PictureFolder, path: https://example.org/x}\n", r"p\.path: there is no file or folder"),
 }  # fmt: skip
 
@@ -479,7 +506,7 @@ def said_of(make: Callable[[], object]) -> str:
         ("m: {seed: 1}\n", "there is no entry m to change"),
         ("m: {}\n", "there is no entry m to change"),
         ("n: ~\n", "n must be a stage"),
-        ("n: {type: ~}\n", "n: type must be a name"),
+        ("n: {type: ~}\n", "n: type must be the name of a stage"),
         ("N: {type: Numbers}\n", "n and N differ by case alone"),
         ("n: {sed: 1}\n", "n: Numbers has no field sed"),
         ("n: {type: Doubled, numbers: d}\n", "circle"),
@@ -502,19 +529,20 @@ def test_a_broken_overlay_is_refused_in_one_line(base: entries.Entries, text: st
         ("n\n.seed=1", r"there is no entry 'n\n'"),
         ("n.se\ned=1", r"n: Numbers has no field 'se\ned'"),
         ("n.seed=1\n2", "n.seed: must be a whole number"),
-        ("n.seed=&a 1", "line 1: anchors"),
-        ("n.seed=*a", "line 1: anchors"),
-        ("n.seed=!!python/name:os.system", "line 1: the tag"),
-        ("n.seed=" + "[" * 5000, "line 1: nested more than 20 deep"),
+        ("n.seed=&a 1", "--set n.seed=&a 1: anchors"),
+        ("n.seed=*a", "--set n.seed=*a: anchors"),
+        ("n.seed=!!python/name:os.system", "os.system: the tag"),
+        ("n.seed=" + "[" * 5000, ": nested more than 20 deep"),
         ("n.seed=" + "9" * 5000, "is larger than numbers go"),
         ("n.seed=" + "x" * 300_000, "characters; at most 100,000"),
         ("n.seed=.nan", "must be a whole number, got '.nan'"),
         ("n.seed=010", "must be a whole number, got '010'"),
-        ("n.seed={", "line 1 is not closed"),
-        ("n.seed=\x1b", r"the character U+001B is no text"),
+        ("n.seed={", "--set n.seed={: the { is not closed"),
+        ("n.seed=1: 2: 3", "--set n.seed=1: 2: 3: a second colon; put the value into quotation marks"),
+        ("n.seed=\x1b", r"': the character U+001B is no text"),
         ("n.seed=--- 1\n--- 2", "document"),
-        ("n.type=[Numbers]", "type must be a name"),
-        ("n.type=", "type must be a name"),
+        ("n.type=[Numbers]", "type must be the name of a stage"),
+        ("n.type=", "type must be the name of a stage"),
         ("n.type=os:system", "there is no stage os:system"),
         ("n.seed.x=1", "n: Numbers has no field seed.x"),
         ("d.numbers=d", "circle: d -> d"),
@@ -530,9 +558,9 @@ def test_a_broken_set_is_refused_in_one_line(base: entries.Entries, text: str, s
     [
         ([""], "write it as ENTRY.FIELD=A,B,C"),
         (["n.seed="], "write it as ENTRY.FIELD=A,B,C"),
-        (["n.seed=1, 2]"], "line 1: "),
-        (["n.seed=1 # 2"], "line 1 is not closed"),
-        (["n.seed=1], [2"], "line 1: "),
+        (["n.seed=1, 2]"], r"^--each n.seed=1, 2\]: this \] closes nothing"),
+        (["n.seed=1 # 2"], r"^--each n.seed=1 # 2: the \[ is not closed"),
+        (["n.seed=1], [2"], r"^--each n.seed=1\], \[2: "),
         (["m.seed=1,2"], "there is no entry m"),
         (["n.seed=1,1"], "the value 1 stands twice"),
         (["n.log=a,A"], "differ by case alone"),
@@ -561,6 +589,7 @@ def test_a_broken_each_is_refused_in_one_line(base: entries.Entries, each: list[
         ("cluster: &x local\nname: *x\n", "line 1: anchors"),
         ("cluster: !!python/name:os.system\n", "line 1: the tag"),
         ("cluster: local\ncluster: slurm\n", "line 2: cluster stands twice"),
+        ("n: {type: Numbers}\n", "is not a site file: it has none of cluster, .*; name one that has, or .* address, local, slurm$"),
         ("cluster: local\nworker: 2\n", "worker: there is no field of this name; did you mean workers"),
         ("cluster: local\nworkers: 0\n", "workers: .*1, got 0"),
         ("cluster: local\nworkers: two\n", "workers: must be a whole number, got 'two'"),
@@ -571,10 +600,8 @@ def test_a_broken_each_is_refused_in_one_line(base: entries.Entries, each: list[
         ("cluster: local\nresources: {Numbers: {gpu: 1}}\n", "cluster: local takes no resources"),
         ("cluster: slurm\nresources: {Numbers: {gpu: many}}\n", "resources.Numbers.gpu: must be a number, got 'many'"),
         ("cluster: slurm\nresources: {Numbers: {gpu: .inf}}\n", "resources.Numbers.gpu: must be a number"),
-        ("cluster: slurm\nresources: {1: {gpu: 1}}\n", "resources.1"),
         ("cluster: slurm\nresources: [gpu]\n", "resources: "),
         ("cluster: slurm\noptions: [queue]\n", "options: "),
-        ("cluster: slurm\noptions: {1: 2}\n", "options.1"),
         ("cluster: local\noptions: {queue: long}\n", "options are handed to SLURMCluster"),
         ("cluster: address\n", "cluster: address needs an address"),
         ("cluster: address\naddress: ''\n", "cluster: address needs an address"),
@@ -611,6 +638,20 @@ def test_options_that_the_cluster_does_not_know_are_refused_in_one_line(monkeypa
         with pytest.raises(InvalidInput) as caught, site.client():
             pass
         assert "SLURMCluster refuses the site's options" in one_line(str(caught.value))
+
+
+def test_a_scheduler_that_does_not_answer_is_told_with_the_ways_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    import distributed
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError("Timed out trying to connect")
+
+    monkeypatch.setattr(distributed, "Client", refuse)
+    Path("site.yaml").write_text("cluster: address\naddress: tcp://127.0.0.1:8786\n")
+    with pytest.raises(InvalidInput) as caught, load_site("site.yaml").client():
+        pass
+    said = "answers at tcp://127.0.0.1:8786; start one (dask scheduler), or correct the address in the site file"
+    assert one_line(str(caught.value)).endswith(said)
 
 
 # whatever a file holds

@@ -119,6 +119,7 @@ def test_every_stage_can_be_imported_from_the_package() -> None:
     ("words", "line"),
     [
         (["plan", "tinny.yaml"], "InvalidInput: there is no pipeline file tinny.yaml"),
+        (["plan", "tiny"], "; did you mean tiny.yaml?"),
         (["run", "frist_light"], "; did you mean first_light?"),
         (["plan", "."], "InvalidInput: . is a folder, not a pipeline file"),
         (
@@ -136,6 +137,21 @@ def test_every_stage_can_be_imported_from_the_package() -> None:
         (["run", "tiny.yaml", "--each", "brain.units=3,3"], "the value 3 stands twice"),
         (["run", "tiny.yaml", "--overlay", "nothing.yaml"], "there is no file nothing.yaml"),
         (["run", "tiny.yaml", "--site", "slrum"], "there is no site file slrum; did you mean slurm?"),
+        (["run", "tiny.yaml", "--site", "tiny.yaml"], "tiny.yaml is not a site file: it has none of cluster, workers"),
+        (["run", "tiny.yaml", "--workers", "two"], "InvalidInput: --workers must be a whole number of 0 or more, got two"),
+        (["run", "tiny.yaml", "--workers", "-1"], "InvalidInput: --workers must be a whole number of 0 or more, got -1"),
+        (["run", "tiny.yaml", "--set", "encoder.alphas=[1,10"], "--set encoder.alphas=[1,10: the [ is not closed"),
+        (
+            ["plan", "my", "tiny.yaml"],
+            "recortex plan takes one name, and not tiny.yaml too; run it once for each, and put a name with",
+        ),
+        (["fetch", "a", "b", "c"], "recortex fetch takes one name, and not b c too; run it once for each"),
+        (["cache", "list", "x"], "recortex cache list takes no name; leave out x"),
+        (["cache", "list", "--cache", "nowhere"], "/nowhere; name its folder with --cache FOLDER or RECORTEX_CACHE"),
+        (["cache", "clear", "--yes", "--cache", "nowhere"], "InvalidInput: there is no cache in "),
+        (["cache", "prune", "--cache", "tiny.yaml"], "/tiny.yaml is a file, not a cache; name its folder with --cache"),
+        (["plan", "tiny.yaml", "--cache", "tiny.yaml"], "/tiny.yaml is a file, and the cache needs a folder there; name another"),
+        (["show", "tiny.yaml"], "tiny.yaml is a file; name the folder that `recortex run` wrote, as in outputs/first_light"),
         (["show", "outputs/nothing"], "there is no folder outputs/nothing"),
         (["list", "RigdeEncoder"], "there is no stage or dataset RigdeEncoder; did you mean RidgeEncoder?"),
         (["fetch", "digit69"], "there is no dataset digit69; did you mean digits69?"),
@@ -148,7 +164,7 @@ def test_a_mistake_gets_one_line_and_code_2(words: list[str], line: str) -> None
 
 def test_a_mistake_with_debug_shows_where_it_came_from() -> None:
     done = recortex("run", "tiny.yaml", "--set", "brain.unit=3", "--debug")
-    assert done.returncode != 0
+    assert done.returncode == 2
     assert "Traceback" in done.stderr
     assert "pipeline/build.py" in done.stderr
     assert "did you mean units?" in done.stderr.strip().split("\n")[-1]
@@ -170,13 +186,39 @@ def test_a_run_with_a_failed_stage_names_it_and_is_code_2() -> None:
     assert "skipped" in done.stdout
     assert "needs data audit of encoder, which failed" in done.stdout
     assert (Path("outputs") / "tiny" / "brain.h5").exists()
+    page = (Path("outputs") / "tiny" / "report.html").read_text()
+    assert "There are no scores; what failed is told below." in page and "No scores were asked for." not in page
+    said = complaint("show", "outputs/tiny")
+    assert said.endswith("add a score, as EncodingScores, or run it again to see what failed")
+
+
+def test_stages_that_fail_for_one_reason_share_the_line_that_says_it() -> None:
+    text = "split: {type: KFold, by: block}\nother: {type: RidgeEncoder, brain: brain, features: pixels, split: split, cv: 3}\n"
+    done = recortex("run", "tiny.yaml", "--set", "encoder.split=split", "--overlay", overlay(text))
+    lines = [line for line in done.stdout.splitlines() if "failed  " in line]
+    assert len([line for line in lines if "the trials have no column block" in line]) == 2
+    assert any(line.endswith("data audit of other: for the same reason as data audit of encoder") for line in lines)
+    assert lines[-1].startswith("failed  data audit of encoder, NoiseCeiling of scores, data audit of other: split: ")
 
 
 def test_a_failed_stage_with_debug_shows_where() -> None:
     file = overlay("split: {type: KFold, by: block}\n")
     done = recortex("run", "tiny.yaml", "--set", "encoder.split=split", "--overlay", file, "--debug")
-    assert done.returncode != 0
+    assert done.returncode == 2
     assert "Traceback" in done.stderr
+
+
+@pytest.mark.parametrize("debug", [[], ["--debug"]], ids=["plain", "debug"])
+def test_a_mistake_of_recortex_in_a_stage_is_code_1_as_one_outside(debug: list[str]) -> None:
+    program = (
+        "import sys\nfrom recortex.features.pixels import Pixels\n"
+        "def broken(self): raise ZeroDivisionError('one')\nPixels.compute = broken\n"
+        f"sys.argv = ['recortex', 'run', 'tiny.yaml', *{debug}]\nfrom recortex.cli.main import main\nmain()"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1, done.stderr
+    assert "failed  pixels: ZeroDivisionError: one (a mistake in recortex" in done.stdout
+    assert ("Traceback" in done.stderr) == bool(debug)
 
 
 def overlay(text: str) -> str:
@@ -201,6 +243,22 @@ def test_list_of_a_stage_tells_its_fields_defaults_and_meaning(monkeypatch: pyte
     for word in ("brain", "features", "split", "alphas", "required"):
         assert word in text
     assert "does not change the result" in said("list", "TorchvisionNet")
+    assert "As in every" not in text
+    assert "One of none, training, unsupervised." in text
+    assert "What is predicted." in text
+
+
+def test_no_field_of_any_stage_sends_the_reader_elsewhere() -> None:
+    from recortex import catalog
+    from recortex.cli.listing import _choices, _meanings
+
+    for name in catalog.STAGES:
+        cls = catalog.find(name)
+        meanings, besides = _meanings(cls)
+        assert set(cls.model_fields) <= set(meanings), name
+        assert not [text for text in (*meanings.values(), *besides) if text.startswith("As in ")], name
+    assert _choices(catalog.find("EncodingScores").model_fields["null"].annotation) == ["refit", "quick"]
+    assert _choices(catalog.find("RidgeEncoder").model_fields["cv"].annotation) == []
 
 
 @pytest.mark.usefixtures("shared")
@@ -228,6 +286,8 @@ def test_a_run_from_the_first_to_the_second_to_show_to_clear() -> None:
     text = said("run", "tiny.yaml")
     assert "ok" in text
     assert "report" in text
+    audit = "scores: note: averaged_repeats; the report says what each means and what to do"
+    assert f"audit   {audit}" in text
     folder = Path("outputs/tiny")
     assert {path.name for path in folder.iterdir()} == {
         "brain.h5",
@@ -249,6 +309,8 @@ def test_a_run_from_the_first_to_the_second_to_show_to_clear() -> None:
     assert "8 cached, 0 to do" in said("plan", str(folder / "pipeline.yaml"))
 
     shown = said("show", str(folder))
+    assert f"audit     {audit}" in shown
+    assert complaint("show", "outputs").endswith("outputs holds no scores.csv; name outputs/tiny")
     assert "unit_correlation" in shown
     assert "scores" in shown
 

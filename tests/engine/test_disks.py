@@ -145,6 +145,19 @@ def test_a_result_that_may_not_be_read_is_said_so_and_stays(monkeypatch: pytest.
     assert path.exists()
 
 
+def test_a_file_where_the_cache_needs_a_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").touch()
+    with store.use(store.Store(tmp_path / "notes.txt")), pytest.raises(CannotRead) as told:
+        Numbers().run()
+    assert f"{tmp_path}/notes.txt is a file, and the cache needs a folder there; name another place with --cache" in str(
+        told.value
+    )
+    with pytest.raises(
+        CannotWrite, match=r"notes\.txt is a file where a folder should be; move it, or name another place with --out"
+    ):
+        lay_out(tmp_path / "notes.txt" / "p", {"": {}}, {"": {}})
+
+
 def test_a_damaged_result_on_a_read_only_disk_is_named_with_the_way_on(monkeypatch: pytest.MonkeyPatch) -> None:
     path = Numbers().run().path
     path.chmod(0o644)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from recortex import store
-from recortex.cli.doctor import disk, hub
+from recortex.cli.doctor import cache, disk, hub
 from recortex.cli.doctor.cache import Inventory, Trial, cache_root, file_system, judge_inventory, judge_place, judge_trial, take
 from recortex.cli.doctor.cache import try_folder as tried
 from recortex.cli.doctor.examination import Scope
@@ -70,6 +70,23 @@ def test_a_file_system_that_does_not_do_what_results_need(trial: Trial, state: s
 def test_a_place_that_surprises_is_noted(kind: str, cluster: bool, what: str) -> None:
     ill([judge_place("/cache (--cache)", kind, cluster)], "note", what, "export RECORTEX_CACHE=")
     well([judge_place("/cache (--cache)", "ext4", False)], "/cache (--cache)", "ext4")
+
+
+def test_a_remedy_changes_what_decided_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An option goes before the variable: with it, another variable would change nothing."""
+    monkeypatch.delenv("RECORTEX_CACHE", raising=False)
+    monkeypatch.setattr(cache, "try_folder", lambda root: Trial("no permission"))
+    ill(
+        cache.look_cache(Scope(tmp_path)),
+        "problem",
+        "nothing can be written",
+        "recortex doctor --cache FOLDER  # one that you may",
+    )
+    ill(cache.look_cache(Scope()), "problem", "nothing can be written", "export RECORTEX_CACHE=FOLDER  # one that you may")
+    monkeypatch.setattr(disk, "LITTLE", float("inf"))
+    monkeypatch.setattr(disk, "FEW_FILES", 0)
+    full = [finding for finding in disk.look_disk(Scope(tmp_path)) if "cache" in finding.what.split(" (")[0]]
+    ill(full, "note", "cache", f"recortex cache prune --cache {tmp_path}  # then: --cache FOLDER on another disk")
 
 
 def test_the_cache_folder_is_told_with_who_decided_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

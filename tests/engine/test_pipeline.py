@@ -20,7 +20,7 @@ from recortex.pipeline import entries
 from recortex.pipeline.build import build
 from recortex.pipeline.outputs import lay_out
 from recortex.pipeline.plan import make_plan
-from recortex.pipeline.run import Outcome, Watcher, run, tasks
+from recortex.pipeline.run import Outcome, Watcher, failures, run, tasks
 from recortex.pipeline.sites import Site
 from recortex.stage import Node, Stage
 
@@ -127,11 +127,17 @@ def test_small_numbers_may_be_written_as_people_write_them(tmp_path: Path) -> No
             "numbers1: {type: Numbers}\nd: {type: Doubled, numbers: number1}",
             r"^d.numbers: there is no entry number1; did you mean numbers1\?$",
         ),
-        ("n: {type: Numbers}\nd: {type: Doubled}", "^d: Doubled needs the field numbers$"),
+        (
+            "n: {type: Numbers}\nd: {type: Doubled}",
+            r"^d: Doubled needs the field numbers; add numbers: \.\.\. to it \(`recortex list Doubled` says what it is\)$",
+        ),
         ("n: {type: Numbers}\nd: {type: Doubled, numbers: 3}", "^d.numbers must be the name of an entry, got 3$"),
-        ("d: {type: Doubled, numbers: {type: Numbers}}", "^d.numbers: give the stage a name"),
+        (
+            "d: {type: Doubled, numbers: {type: Numbers}}",
+            "^d.numbers: write the stage as an entry of its own, as in my_numbers: {type: Numbers, ...}, and here numbers: my_n",
+        ),
         ("n: {type: Numbers, seed: many}", r"^n\.seed: .*whole number, got 'many'$"),
-        ("n: {type: Numbers, seed: many, count: few}", r"^n\.seed: .*and 1 more"),
+        ("n: {type: Numbers, seed: many, count: few}", r"^n\.seed: .*\(and 1 more\)$"),
         ("n: {type: Numbers, seed: [1]}", r"^n\.seed: "),
         (
             "d: {type: PlantedUnits, stimuli: h, units: 0}\nh: {type: HandwrittenDigits}",
@@ -145,7 +151,8 @@ def test_small_numbers_may_be_written_as_people_write_them(tmp_path: Path) -> No
     ],
 )
 def test_a_mistake_in_an_entry_gets_one_line_that_names_it(tmp_path: Path, text: str, said: str) -> None:
-    assert re.search(said, refused(tmp_path, text)), refused(tmp_path, text)
+    file, message = f"{tmp_path / 'p.yaml'}: ", refused(tmp_path, text)
+    assert message.startswith(file) and re.search(said, message.removeprefix(file)), message
 
 
 def test_an_input_of_the_wrong_kind_names_both_and_what_would_do(tmp_path: Path) -> None:
@@ -154,14 +161,21 @@ def test_an_input_of_the_wrong_kind_names_both_and_what_would_do(tmp_path: Path)
         "digits: {type: HandwrittenDigits}\nbrain: {type: PlantedUnits, stimuli: digits}\n"
         "split: {type: KFold}\nencoder: {type: RidgeEncoder, brain: digits, features: brain, split: split}\n",
     )
-    assert said.startswith("encoder.brain needs an entry of kind Responses; digits is a HandwrittenDigits")
-    assert "brain would do" in said
+    assert "p.yaml: encoder.brain needs an entry of kind Responses; digits is a HandwrittenDigits; brain would do" in said
+
+
+def test_an_entry_that_would_do_is_named_wherever_it_stands_and_where_there_is_none_one_to_add(tmp_path: Path) -> None:
+    encoder = "encoder: {type: RidgeEncoder, brain: digits, features: pixels}\ndigits: {type: HandwrittenDigits}\n"
+    assert refused(tmp_path, encoder + "late: {type: PlantedUnits, stimuli: digits}\n").endswith("; late would do")
+    assert refused(tmp_path, encoder).endswith("; add one, as in my_responses: {type: ResponseFile, ...}, and name it here")
 
 
 def test_a_split_where_a_stage_belongs_is_refused_and_the_other_way_round(tmp_path: Path) -> None:
     base = "digits: {type: HandwrittenDigits}\nbrain: {type: PlantedUnits, stimuli: digits}\npixels: {type: Pixels, stimuli: digits}\n"
     said = refused(tmp_path, base + "e: {type: RidgeEncoder, brain: brain, features: pixels, split: brain}\n")
-    assert said.startswith("e.split needs an entry of kind Split; brain is a PlantedUnits")
+    assert said.endswith(
+        "e.split needs an entry of kind Split; brain is a PlantedUnits; add one, as in my_split: {type: KFold, ...}, and name it here"
+    )
 
 
 @pytest.mark.parametrize(
@@ -181,17 +195,17 @@ def test_entries_that_use_each_other_in_a_circle_are_named(tmp_path: Path, text:
     [
         ("", "is empty"),
         ("# nothing\n", "is empty"),
-        ("- {type: Numbers}\n", "is not a pipeline"),
+        ("- {type: Numbers}\n", "is not a pipeline; write it as lines of NAME: {type: STAGE, ...}$"),
         ("Numbers\n", "is not a pipeline"),
         ("n: Numbers\n", "n must be a stage"),
         ("n: [type, Numbers]\n", "n must be a stage"),
         ("n: {seed: 1}\n", "n has no type"),
-        ("n: {type: [Numbers]}\n", "n: type must be a name"),
-        ("n: {type: null}\n", "n: type must be a name"),
+        ("n: {type: [Numbers]}\n", "n: type must be the name of a stage"),
+        ("n: {type: null}\n", "n: type must be the name of a stage"),
         ("my name: {type: Numbers}\n", "'my name' cannot name an entry"),
         ("../n: {type: Numbers}\n", "cannot name an entry"),
-        ("1: {type: Numbers}\n", "1 cannot name an entry"),
-        ("n: {type: Numbers, 1: 2}\n", "n must be a stage"),
+        ("1: {type: Numbers}\n", "'1' cannot name an entry"),
+        ("n: {type: Numbers, 1: 2}\n", "n: Numbers has no field 1"),
         ("n: {type: Numbers}\nn: {type: Numbers, seed: 1}\n", "line 2: n stands twice"),
         ("n:\n  type: Numbers\n  seed: 1\n  seed: 2\n", "line 4: seed stands twice"),
         ("n: &a {type: Numbers}\nm: *a\n", "line 1: anchors and aliases"),
@@ -230,6 +244,8 @@ def test_a_pipeline_is_found_by_path_or_by_the_name_of_a_shipped_one(tmp_path: P
         entries.pipeline_file("frist_light")
     with pytest.raises(InvalidInput, match="is a folder"):
         entries.pipeline_file(tmp_path)
+    with pytest.raises(InvalidInput, match=rf"there is no pipeline file .*; did you mean {tmp_path}/p\.yaml\?$"):
+        entries.pipeline_file(tmp_path / "p")
 
 
 # overlays, overrides, branches
@@ -247,6 +263,29 @@ def test_an_overlay_replaces_changes_and_adds(tmp_path: Path) -> None:
         InvalidInput, match=r"over2\.yaml: there is no entry nn to change; did you mean n\?; a new one needs a type"
     ):
         entries.overlay(base, written(tmp_path, "nn: {seed: 2}\n", "over2.yaml"))
+
+
+def test_a_mistake_names_the_file_that_says_it_and_an_option_none(tmp_path: Path) -> None:
+    base = entries.read(written(tmp_path, "n: {type: Numbers, seed: 1}\n"))
+    over = entries.overlay(base, written(tmp_path, "n: {seed: x}\n", "over.yaml"))
+    assert base["n"].fields["seed"] == 1
+    for made, beginning in (
+        (over, f"{tmp_path}/over.yaml: n.seed: "),
+        (entries.override(over, "n.seed=y"), "n.seed: "),
+        (entries.override(base, "n.type=Doubled"), f"{tmp_path}/p.yaml: n: Doubled has no field seed"),
+        (entries.override(base, "n.type=Twice"), "n: there is no stage Twice"),
+    ):
+        with pytest.raises(InvalidInput) as caught:
+            build(made)
+        assert str(caught.value).startswith(beginning)
+
+
+def test_a_field_whose_name_yaml_has_other_plans_for_is_a_field(tmp_path: Path) -> None:
+    """`null` is a field of scores, and nothing elsewhere in YAML."""
+    made = nodes(tmp_path, SMALL.replace("encoder: encoder, permutations: 2", "encoder: encoder, null: quick"))
+    assert made["encoding"].null == "quick"
+    (tmp_path / "again.yaml").write_text(entries.dump(entries.read(tmp_path / "p.yaml"), made))
+    assert build(entries.read(tmp_path / "again.yaml"))["encoding"].key() == made["encoding"].key()
 
 
 def test_a_set_changes_one_entry_and_so_everyone_who_uses_it(tmp_path: Path) -> None:
@@ -267,7 +306,7 @@ def test_a_set_changes_one_entry_and_so_everyone_who_uses_it(tmp_path: Path) -> 
         ("seed=3", "write it as ENTRY.FIELD=VALUE"),
         ("n.=3", "write it as ENTRY.FIELD=VALUE"),
         ("m.seed=3", "--set: there is no entry m"),
-        ("n.seed=[1", "--set n.seed="),
+        ("n.seed=[1", r"^--set n\.seed=\[1: the \[ is not closed; put a \] where it ends$"),
         ("n.seed=&a 1", "anchors and aliases"),
         ("n.seed=!!int 1", "the tag"),
         ("n.seed={[a]: 1}", "."),
@@ -366,6 +405,17 @@ def test_a_failure_stops_its_users_and_nothing_else(tmp_path: Path) -> None:
         "ZeroDivisionError: one (a mistake in recortex: run again with --debug to see where, and report it)"
     )
     assert isinstance(outcomes["worse"].error, ZeroDivisionError)
+    assert {name for name, outcome in outcomes.items() if outcome.unforeseen} == {"worse"}
+
+
+def test_failures_of_one_cause_are_told_together_and_a_stage_without_an_entry_by_who_needs_it(tmp_path: Path) -> None:
+    text = "n: {type: Numbers}\none: {type: Fails, numbers: n}\ntwo: {type: Fails, numbers: m}\nm: {type: Numbers, seed: 1}\n"
+    assert failures(run({"": nodes(tmp_path, text)})) == [("one, two", "row 3 has no stimulus")]
+    made = {"": nodes(tmp_path, SMALL)}
+    assert {task.name for task in tasks(made).values()} - made[""].keys() == {
+        *(f"{what} of {fit}" for what in ("data audit", "audit") for fit in ("encoder", "other", "decoder")),
+        "NoiseCeiling of encoding",
+    }
 
 
 def test_branches_share_what_is_common(tmp_path: Path) -> None:
@@ -579,8 +629,9 @@ def test_branches_of_an_earlier_run_go_and_what_is_a_persons_own_stays(tmp_path:
 def test_what_failed_has_no_link(tmp_path: Path) -> None:
     split, made = branches_of(entries.read(written(tmp_path, "n: {type: Numbers}\nbad: {type: Fails, numbers: n}\n")))
     run(made)
-    lay_out(tmp_path / "outputs", split, made)
+    page = lay_out(tmp_path / "outputs", split, made)
     assert [path.name for path in (tmp_path / "outputs").glob("*.h5")] == ["n.h5"]
+    assert "No scores were asked for." in page.read_text()
 
 
 # on workers
@@ -632,6 +683,7 @@ def test_a_failure_on_a_worker_stops_its_users_and_nothing_else(tmp_path: Path, 
     assert outcomes["bad"].message == "row 3 has no stimulus"
     assert outcomes["user"].message == "needs bad, which failed"
     assert outcomes["worse"].message.startswith("ZeroDivisionError: one")
+    assert {name for name, outcome in outcomes.items() if outcome.unforeseen} == {"worse"}
     assert statuses(run(made, site=Site(cluster="address", address=cluster.scheduler_address)))["n"] == "cached"
 
 

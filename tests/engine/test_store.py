@@ -307,8 +307,8 @@ def test_a_file_that_is_no_result_is_set_aside_named_and_made_again(
         again = stage.run()
     np.testing.assert_array_equal(again["value"], before)
     assert noted(tmp_path / "log") == ["numbers", "numbers"]
-    assert path.name in caplog.text
-    assert "damaged" in caplog.text
+    assert f"the cached result {path} was damaged (" in caplog.text
+    assert f"set aside as {path.stem}.damaged; a run computes it again, nothing is for you to do" in caplog.text
     assert path.with_suffix(".damaged").exists()
 
 

@@ -266,7 +266,7 @@ def test_safe_pth_weights_are_the_same_as_safetensors(made_up, few, tmp_path):
 
 @pytest.mark.usefixtures("no_network")
 def test_published_weights_that_are_nowhere_are_missing_and_the_message_says_where_to_put_them(few):
-    said = refusal(TorchvisionNet(stimuli=few).run, MissingData, "squeezenet1_0-b66bff10.pth", "RECORTEX_MIRROR", "weights_file")
+    said = refusal(TorchvisionNet(stimuli=few).run, MissingData, "squeezenet1_0-b66bff10.pth", "put it here as ", "weights_file")
     assert "https://download.pytorch.org" in said
 
 

@@ -14,6 +14,7 @@ from recortex.features.pixels import Pixels
 from recortex.fits.baselines import training_means
 from recortex.metrics import unit_correlation
 from recortex.splits.fixed import FixedSplit
+from recortex.splits.hold_out import HoldOut
 from recortex.splits.k_fold import KFold
 from tests.laws import check_universal_law, planted, recording
 
@@ -234,10 +235,26 @@ def test_runs_whose_names_start_anew_in_each_session_are_told_apart(tmp_path):
 @pytest.mark.parametrize(
     ("exchange", "within", "said"),
     [
-        ("session", "", "leaves 1 arrangement"),
+        (
+            "session",
+            "",
+            "leaves 1 arrangement .*small; set exchange: stimulus if their order was random, or set permutations: 0 for",
+        ),
         ("half", "", "leaves 2 arrangements"),
-        ("stimulus", "stimulus", "leaves 1 arrangement"),
+        ("session", "category", "or exchange what lies within one category$"),
+        ("half", "half", "small; set exchange: stimulus if their order was random, or set permutations"),
+        (
+            "stimulus",
+            "stimulus",
+            "leaves 1 arrangement .*small; leave out permute_within, or set permutations: 0 for no p-value$",
+        ),
         ("category", "", "only renames the categories"),
+        (
+            "stimulus",
+            "category",
+            "permute_within: category keeps every trial among those of its own category.*; leave out permute_within$",
+        ),
+        ("half", "category", "or exchange what lies within one category$"),
     ],
 )
 def test_an_exchange_that_moves_nothing_is_refused(tmp_path, exchange, within, said):
@@ -248,6 +265,21 @@ def test_an_exchange_that_moves_nothing_is_refused(tmp_path, exchange, within, s
     pairs = CategoryDecoder(brain=brain, split=KFold(by="stimulus", folds=4)).pairs()
     with pytest.raises(InvalidInput, match=said):
         list(pairs.exchanges(3, np.random.default_rng(0), exchange=exchange, within=within))
+
+
+def test_where_too_little_is_held_out_more_is_asked_for(own):
+    brain, stimuli = own
+    pairs = encoder_of(brain, stimuli, split=HoldOut(test=0.1)).pairs()
+    assert len(set(pairs.trials["stimulus"][pairs.held_out()])) < 4
+    with pytest.raises(InvalidInput, match=r"could be small; hold out more, or set permutations: 0 for no p-value$"):
+        next(pairs.exchanges(1, np.random.default_rng(0)))
+
+
+def test_a_single_held_out_trial_has_no_correlation(tmp_path):
+    responses, pictures, table = planted(stimuli=20, repeats=1)
+    encoder = encoder_of(*recording(tmp_path / "own", responses, pictures, table), split=HoldOut(test=0.05))
+    with pytest.raises(InvalidInput, match=r"only one trial is held out.*hold out more"):
+        encoder.run()
 
 
 def test_only_units_with_equal_numbers_of_trials_change_places(tmp_path):

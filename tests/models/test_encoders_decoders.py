@@ -178,8 +178,31 @@ def test_a_label_missing_from_training_is_said(tmp_path):
     responses, pictures, table = planted()
     table["category"] = np.where(table["stimulus"] == 3, "rare", "common")
     brain, _ = recording(tmp_path / "rare", responses, pictures, table)
-    with pytest.raises(InvalidInput, match="no training trial of rare"):
+    with pytest.raises(
+        InvalidInput, match=r"no training trial of rare, which has one stimulus only \(3\); decode another column$"
+    ):
         CategoryDecoder(brain=brain, split=KFold(by="stimulus", folds=4)).run()
+    table["category"] = np.where(table["stimulus"] == 4, "odd", table["category"])
+    table["category"] = np.where(table["stimulus"] > 11, "plain", table["category"])
+    brain, _ = recording(tmp_path / "odd", responses, pictures, table)
+    with pytest.raises(InvalidInput, match=r"decode another column, or leave labels out with among: \[common, plain\]$"):
+        CategoryDecoder(brain=brain, split=KFold(by="stimulus", folds=4)).run()
+    with pytest.raises(
+        InvalidInput, match=r"^among names one label only \(odd\); name at least two of common, odd, plain, rare$"
+    ):
+        CategoryDecoder(brain=brain, among=("odd",)).run()
+
+
+@pytest.mark.parametrize("word", ["", "n/a"])
+def test_a_trial_without_a_label_is_never_a_label_of_its_own(word, tmp_path):
+    responses, pictures, table = planted()
+    table["category"] = np.where(table["stimulus"] < 3, word, np.where(table["stimulus"] % 2, "face", "house"))
+    brain, _ = recording(tmp_path / "own", responses, pictures, table)
+    with pytest.raises(
+        InvalidInput, match=r"trials state no category \(the first is of stimulus [0-2]\).*among: \[face, house\]$"
+    ):
+        CategoryDecoder(brain=brain).run()
+    assert set(CategoryDecoder(brain=brain, among=("face", "house")).run()["category"]) == {"face", "house"}
 
 
 def test_features_of_another_kind_with_the_same_width_are_refused(own):

@@ -183,8 +183,16 @@ def test_a_missing_split_column_is_told_with_the_values_it_needs():
     said(lambda: FixedSplit(column="categry").apply(table), "did you mean category?")
 
 
+def test_a_column_that_is_not_there_is_told_with_those_that_are_and_averaging_only_where_it_can_be():
+    said(
+        lambda: KFold(by="xyz").apply({"stimulus": np.array(["a", "a"]), "run": np.array(["1", "2"])}),
+        "choose from stimulus, run, or",
+    )
+    said(lambda: KFold(by="xyz").apply({"stimulus": np.array(["a", "b"])}), "choose from stimulus, set repeats: keep if")
+
+
 def test_values_that_no_trial_has_are_told_with_those_there_are():
-    said(lambda: FixedSplit(train="training").apply(trials()), "split = training", "test, train")
+    said(lambda: FixedSplit(train="training").apply(trials()), "split = training", "test, train", "train: VALUE and test: VALUE")
 
 
 @pytest.mark.parametrize("word", ["", "n/a", "nan"])
@@ -223,7 +231,11 @@ def test_groups_that_a_fixed_split_tears_apart_are_named():
 
 def test_an_empty_side_is_named():
     table = {"stimulus": np.array(["a", "a", "b"])}
-    said(lambda: HoldOut(test=0.9).apply(table), "no training trials")
+    said(
+        lambda: HoldOut(test=0.9).apply(table),
+        "test: 0.9 holds out all of 2 stimulus values",
+        "set a smaller share, as test: 0.2",
+    )
     said(lambda: check([Fold("x", np.array([0]), np.array([], dtype=int))], table), "fold x", "no test trials")
     said(lambda: check([Fold("x", np.array([0, 2]), np.array([2]))], table), "fold x", "trials 2")
 

@@ -24,13 +24,13 @@ def repetition_counts(case: Case) -> list[Finding]:
     number, where = worst_fold(case.folds, by_fold)
     sentences, evidence = [], []
     for side, (usual, others, agreeing) in zip(("training", "test"), odd[2 * number : 2 * number + 2], strict=True):
-        named = [f"{stimuli.names[stimulus]} {count}" for stimulus, count in others]
+        named = [(stimuli.names[stimulus], count) for stimulus, count in others]
         if named:
             sentences.append(
                 f"in {side} {agreeing:,} stimuli have {counted(usual, 'presentation')} and {len(named):,} "
-                f"{'has' if len(named) == 1 else 'have'} another number ({listed(named, 3)})"
+                f"{'has' if len(named) == 1 else 'have'} another number ({listed((f'{name}: {count}' for name, count in named), 3)})"
             )
-        evidence += [f"{name} instead of {usual} ({side})" for name in named]
+        evidence += [f"{name}: {count} instead of {usual} ({side})" for name, count in named]
     return [
         Finding(
             "warn",

@@ -91,7 +91,8 @@ def _findings(case: Case, what: str, measure: str, threshold: float, values: np.
                 f"{where}: {at_least}{counted(int(hit.sum()), 'pair')} of stimuli in training and test "
                 f"{'is' if hit.sum() == 1 else 'are'} nearly the same ({alike}), which concerns {at_least}{concerned:,} of "
                 f"{counted(int(test.sum()), 'test stimulus', 'test stimuli')}",
-                "look at the pairs; leave out the ones in training, or give each pair one group and split by it",
+                "look at the pairs; leave out the ones in training, or add a column to the trial table with one name for "
+                "both of a pair, and set by: COLUMN in the split",
                 _evidence(pairs, hit, measure, lambda n: "train ~ test" if test[second[n]] else "test ~ train"),
             )
         )

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from recortex import disk
+from recortex.errors import InvalidInput
 from recortex.report.page import human_bytes
 from recortex.store import Store
 from recortex.unfinished import hold, is_abandoned
@@ -19,6 +20,19 @@ from recortex.unfinished import hold, is_abandoned
 def _size(path: Path) -> int:
     files = path.rglob("*") if path.is_dir() and not path.is_symlink() else [path]
     return sum(file.lstat().st_size for file in files if not file.is_dir())
+
+
+def check_cache(here: Store, named: bool) -> None:
+    """Refuse a cache that somebody named and that is not there; the one of the platform is only empty before the first run.
+
+    Raises
+    ------
+    InvalidInput
+        There is no such folder.
+    """
+    if named and not here.root.is_dir():
+        said = f"{here.root} is a file, not a cache" if here.root.exists() else f"there is no cache in {here.root}"
+        raise InvalidInput(f"{said}; name its folder with {disk.CACHE}")
 
 
 def list_cache(here: Store) -> None:

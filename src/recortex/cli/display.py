@@ -14,10 +14,12 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from recortex.errors import InvalidInput
+from recortex.audit.fits import in_words
+from recortex.errors import InvalidInput, listed
 from recortex.pipeline.plan import Plan
-from recortex.pipeline.run import Outcome, Task, Watcher
+from recortex.pipeline.run import Outcome, Task, Watcher, failures
 from recortex.report.page import human_bytes
+from recortex.scores.base import Scores
 
 MARKS = {"ok": "[green]ok[/]", "cached": "[blue]cached[/]", "failed": "[red]failed[/]", "skipped": "[yellow]skipped[/]"}
 QUIET_S = 20.0  # a log file hears of a running stage this often
@@ -63,6 +65,7 @@ class _Terminal(Watcher):
     def __init__(self, progress: Progress):
         self.progress = progress
         self.lines: dict[str, Any] = {}
+        self.said: dict[str, str] = {}
 
     def begins(self, task: Task, number: int, total: int) -> None:
         self.lines[task.key] = self.progress.add_task(task.name, total=None, count="")
@@ -74,12 +77,13 @@ class _Terminal(Watcher):
         if outcome.task.key in self.lines:
             self.progress.remove_task(self.lines.pop(outcome.task.key))
         if outcome.status != "cached":
-            self.progress.console.print(_line(outcome, number, total), highlight=False, soft_wrap=True)
+            self.progress.console.print(_line(outcome, self.said), highlight=False, soft_wrap=True)
 
 
 class _Log(Watcher):
     def __init__(self, console: Console):
         self.console, self.spoke = console, time.monotonic()
+        self.said: dict[str, str] = {}
 
     def _say(self, text: str) -> None:
         self.console.print(text, highlight=False, soft_wrap=True)
@@ -92,13 +96,16 @@ class _Log(Watcher):
 
     def ends(self, outcome: Outcome, number: int, total: int) -> None:
         if outcome.status != "cached":
-            self._say(f"{time.strftime('%H:%M:%S')}{_line(outcome, number, total)}")
+            self._say(f"{time.strftime('%H:%M:%S')}{_line(outcome, self.said)}")
 
 
-def _line(outcome: Outcome, number: int, total: int) -> str:
+def _line(outcome: Outcome, said: dict[str, str]) -> str:
+    """How a task ended; `said` is who failed with a message first, and the others only refer to."""
     head = f"  {MARKS[outcome.status]}{' ' * (9 - len(outcome.status))}{outcome.task.name}"
     if outcome.status == "ok":
         return f"{head}  [dim]{outcome.task.stage.type_name()}, {outcome.seconds:.1f} s, {human_bytes(outcome.bytes)}[/]"
+    if outcome.status == "failed" and (first := said.setdefault(outcome.message, outcome.task.name)) != outcome.task.name:
+        return f"{head}: for the same reason as {first}"
     return f"{head}: {_plain(outcome.message)}" if outcome.message else head
 
 
@@ -121,10 +128,22 @@ def closing_table(outcomes: Sequence[Outcome], report: Path) -> None:
             size = sum(outcome.bytes for outcome in some)
             table.add_row(mark, str(len(some)), f"{seconds:.1f} s", human_bytes(size) if size else "")
     console.print(table)
-    for outcome in outcomes:
-        if outcome.status == "failed":
-            console.print(f"[red]failed[/]  {outcome.task.name}: {_plain(outcome.message)}", highlight=False, soft_wrap=True)
+    for names, message in failures(outcomes):
+        console.print(f"[red]failed[/]  {_plain(names)}: {_plain(message)}", highlight=False, soft_wrap=True)
+    finished = [
+        outcome.task for outcome in outcomes if outcome.status in ("ok", "cached") and isinstance(outcome.task.stage, Scores)
+    ]
+    verdicts = [(task.name, verdict) for task in finished if (verdict := in_words(task.stage)) not in ("", "clean")]
+    _print_audit(console, "audit   ", verdicts)
     console.print(f"report  {report}", highlight=False, soft_wrap=True)
+
+
+def _print_audit(console: Console, head: str, verdicts: Sequence[tuple[str, str]]) -> None:
+    """What the audit says of stages, those of one verdict in one line."""
+    for verdict in dict.fromkeys(verdict for _, verdict in verdicts):
+        stages = dict.fromkeys(stage for stage, said in verdicts if said == verdict)
+        told = "" if verdict == "clean" else "; the report says what each means and what to do"
+        console.print(f"{head}{', '.join(stages)}: {_plain(verdict)}{told}", highlight=False, soft_wrap=True)
 
 
 def plan_table(name: str, plan: Plan) -> None:
@@ -168,12 +187,21 @@ def score_table(folder: Path, controls: bool = False) -> None:
     path = folder / "scores.csv"
     if not folder.exists():
         raise InvalidInput(f"there is no folder {folder}; name the one that `recortex run` wrote, as in outputs/first_light")
+    if not folder.is_dir():
+        raise InvalidInput(f"{folder} is a file; name the folder that `recortex run` wrote, as in outputs/first_light")
     if not path.is_file():
-        raise InvalidInput(f"{folder} holds no scores.csv; name the folder that `recortex run` wrote, as in outputs/first_light")
+        below = sorted(str(table.parent) for table in folder.glob("*/scores.csv"))
+        name = "the folder that `recortex run` wrote, as in outputs/first_light"
+        if below:
+            name = f"{'one of ' if below[1:] else ''}{listed(below)}"
+        raise InvalidInput(f"{folder} holds no scores.csv; name {name}")
     with open(path, newline="", encoding="utf-8") as handle:
         rows = list(csv.DictReader(handle))
     if not rows:
-        raise InvalidInput(f"{path} holds no scores: the pipeline asks for none, or its score stages failed")
+        raise InvalidInput(
+            f"{path} holds no scores: the pipeline asks for none, or its score stages failed; add a score, as EncodingScores, or run it "
+            "again to see what failed"
+        )
     branched = any(row["branch"] for row in rows)
     columns = (["branch"] if branched else []) + [
         "stage",
@@ -199,9 +227,7 @@ def score_table(folder: Path, controls: bool = False) -> None:
     console.print(table)
     if not controls and any(row["control"] for row in rows):
         console.print("controls  `recortex show --controls` sets every score beside them", highlight=False, soft_wrap=True)
-    for verdict in dict.fromkeys(row["audit"] for row in rows if row["audit"]):
-        stages = dict.fromkeys(row["stage"] for row in rows if row["audit"] == verdict)
-        console.print(f"audit     {', '.join(stages)}: {_plain(verdict)}", highlight=False, soft_wrap=True)
+    _print_audit(console, "audit     ", [(row["stage"], row["audit"]) for row in rows if row["audit"]])
     console.print(f"report    {folder / 'report.html'}", highlight=False, soft_wrap=True)
 
 

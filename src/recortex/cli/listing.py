@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import inspect
 import re
+import typing
 from collections.abc import Sequence
 from itertools import groupby
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -54,17 +56,41 @@ def list_fields(name: str) -> None:
     cls = catalog.find(name)
     console = _console()
     console.print(Text.assemble((name, "bold"), "  ", first_line(cls)), highlight=False)
-    meanings = _meanings(inspect.getdoc(cls) or "")
+    meanings, besides = _meanings(cls)
     table = _table("field", "default", "meaning")
     for field, info in cls.model_fields.items():
         default = "required" if info.is_required() else repr(info.get_default(call_default_factory=True))
         default = default if len(default) <= 40 else default[:37] + "..."
         note = " (does not change the result)" if NOT_IN_KEY in info.metadata else ""
-        table.add_row(field, default, meanings.get(field, "") + note)
+        choice = f" One of {', '.join(map(str, allowed))}." if (allowed := _choices(info.annotation)) else ""
+        table.add_row(field, default, (meanings.get(field, "") + choice + note).strip())
     console.print(table)
+    for sentence in besides:
+        console.print(sentence, highlight=False)
 
 
-def _meanings(text: str) -> dict[str, str]:
+def _choices(annotation: Any) -> list[Any]:
+    """The values that a field is one of; none where it may hold others."""
+    parts = typing.get_args(annotation) if typing.get_origin(annotation) is not None else ()
+    if typing.get_origin(annotation) is typing.Literal:
+        return list(parts)
+    return [value for part in parts for value in _choices(part)]
+
+
+def _meanings(cls: type) -> tuple[dict[str, str], list[str]]:
+    """Field name to description, from a class and those it is a kind of; and what is said of several fields besides."""
+    found: dict[str, str] = {}
+    besides: list[str] = []
+    for above in cls.__mro__:
+        for name, text in _described(inspect.cleandoc(vars(above).get("__doc__") or "")).items():
+            if not text.startswith("As in every "):
+                found.setdefault(name, text)
+            elif name not in found and (more := text.partition(". ")[2]) and more not in besides:
+                besides.append(more)
+    return found, besides
+
+
+def _described(text: str) -> dict[str, str]:
     """Field name to description, from the Parameters section of a numpy docstring."""
     section = text.split("Parameters\n----------\n", 1)[-1]
     found: dict[str, str] = {}

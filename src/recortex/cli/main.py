@@ -39,6 +39,7 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show where an error came f
 
 def main() -> None:
     """Run a command; an error that recortex raises on purpose becomes one line and exit code 2."""
+    from recortex.cli.failing import failed
     from recortex.cli.stopping import Stopped, end, stoppable
 
     try:
@@ -47,7 +48,7 @@ def main() -> None:
                 _check_folder()
                 code = app(standalone_mode=False)
             except Exception as error:
-                code = None if raised else _failed(error)
+                code = None if raised else failed(error)
             if raised:
                 raise raised[0]
     except Stopped as stopped:
@@ -64,24 +65,6 @@ def _check_folder() -> None:
         raise InvalidInput("the folder you are in is gone; go to one that is there (cd FOLDER), then run again") from None
 
 
-def _failed(error: Exception) -> int:
-    from recortex.errors import RecortexError, in_one_line
-
-    if isinstance(error, typer.Exit):
-        return error.exit_code
-    if isinstance(error, typer.Abort):
-        print("stopped", file=sys.stderr)
-        return 130
-    if hasattr(error, "show") and hasattr(error, "exit_code"):  # typer's own complaints about the command line
-        error.show()
-        return error.exit_code
-    if "--debug" in sys.argv:
-        raise error
-    ours = isinstance(error, RecortexError)
-    print(f"{type(error).__name__}: {in_one_line(error)}" if ours else in_one_line(error), file=sys.stderr)
-    return 2 if ours else 1
-
-
 @contextmanager
 def _store(folder: Path | None) -> Iterator[Any]:
     """The cache of a command; what local files hold is settled when they are first looked at."""
@@ -89,6 +72,14 @@ def _store(folder: Path | None) -> Iterator[Any]:
 
     with store.use(store.Store(folder.expanduser().absolute()) if folder else store.current()) as here, keys.settled():
         yield here
+
+
+def _whole(text: str, option: str) -> int:
+    from recortex.errors import InvalidInput, shown
+
+    if not (text.isascii() and text.isdigit()):
+        raise InvalidInput(f"{option} must be a whole number of 0 or more, got {shown(text)}")
+    return int(text)
 
 
 def _make_outputs(folder: Path) -> None:
@@ -120,7 +111,7 @@ def run(
     set_: Set = None,
     overlay: Overlay = None,
     each: Each = None,
-    workers: Annotated[int, typer.Option(min=0, help="Local Dask workers; 0 runs in this process.")] = 0,
+    workers: Annotated[str, typer.Option(metavar="NUMBER", help="Local Dask workers; 0 runs in this process.")] = "0",
     site: Annotated[
         str, typer.Option(metavar="SITE", help="A site file (pipelines/sites), or the name of one: where Dask runs.")
     ] = "",
@@ -129,6 +120,7 @@ def run(
     debug: Debug = False,
 ) -> None:
     """Compute what is not there yet, and write outputs/PIPELINE: links, scores.csv, report.html."""
+    count = _whole(workers, "--workers")
     with _store(cache) as here:
         name, entries, branches = _load(pipeline, set_, overlay, each)
         from recortex.cli.display import closing_table, watcher
@@ -139,7 +131,7 @@ def run(
         from recortex.pipeline.run import run as run_pipeline
         from recortex.pipeline.sites import Site, load_site
 
-        place = load_site(site) if site else Site(workers=workers) if workers else None
+        place = load_site(site) if site else Site(workers=count) if count else None
         _make_outputs(outputs / name)  # refused now, and not after a night
         with watcher() as watching:
             if shortage := make_plan(branches).shortage():
@@ -153,10 +145,11 @@ def run(
                 report = lay_out(outputs / name, entries, branches, failures(outcomes))
         closing_table(outcomes, report)
         failed = [outcome for outcome in outcomes if outcome.status == "failed"]
-        if failed and debug and failed[0].error is not None:
-            raise failed[0].error
         if failed:
-            raise typer.Exit(2)
+            worst = next((outcome for outcome in failed if outcome.unforeseen), failed[0])
+            if debug and worst.error is not None:
+                raise worst.error
+            raise typer.Exit(1 if worst.unforeseen else 2)
 
 
 @app.command()
@@ -257,9 +250,10 @@ def doctor(
 @cache_app.command("list")
 def cache_list(cache: Cache = None, debug: Debug = False) -> None:
     """What is kept, by kind of stage."""
-    from recortex.cli.cache import list_cache
+    from recortex.cli.cache import check_cache, list_cache
 
     with _store(cache) as here:
+        check_cache(here, cache is not None)
         list_cache(here)
 
 
@@ -273,9 +267,10 @@ def cache_prune(
     debug: Debug = False,
 ) -> None:
     """Remove what no result needs: unfinished files, damaged ones, parts of finished results, idle locks."""
-    from recortex.cli.cache import prune_cache
+    from recortex.cli.cache import check_cache, prune_cache
 
     with _store(cache) as here:
+        check_cache(here, cache is not None)
         prune_cache(here, unfinished)
 
 
@@ -284,9 +279,10 @@ def cache_clear(
     cache: Cache = None, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False, debug: Debug = False
 ) -> None:
     """Remove all results."""
-    from recortex.cli.cache import clear_cache
+    from recortex.cli.cache import check_cache, clear_cache
 
     with _store(cache) as here:
+        check_cache(here, cache is not None)
         if not yes:
             typer.confirm(f"Remove every result in {here.root}?", abort=True)
         clear_cache(here)

@@ -22,6 +22,7 @@ from recortex.data.base import nearest
 from recortex.errors import InvalidInput, listed, shown
 from recortex.keys import visible_files
 from recortex.plain_yaml import is_word
+from recortex.splits.base import UNSTATED
 
 
 @dataclass(frozen=True)
@@ -92,18 +93,29 @@ def write_pipeline(file: Path, brain: Path, trials: Path | None, stimuli: Path |
             *_entry("nearest", "NearestPicture", {"decoder": "decoder", "stimuli": "stimuli"}),
             *_entry("nearest_scores", "ImageScores", {"pictures": "nearest", "stimuli": "stimuli", "size": 32, "grey": True}),
         ]
-    if "category" in table and len(set(table["category"].tolist())) > 1:
-        lines += [
-            "",
-            f"# Which of {len(set(table['category'].tolist()))} categories was seen.",
-            *_entry("category", "CategoryDecoder", {"brain": "brain", "split": "split"}),
-            *_entry("category_scores", "CategoryScores", {"decoder": "category"}),
-        ]
+    lines += _category_lines(table["category"].tolist()) if "category" in table else []
     if pictures is None and "category" not in table:
         lines += ["", "# Give --stimuli to encode and decode pictures, or a column category in the trial table to decode that."]
     with disk.refusals(file, "FILE, as in ~/my.yaml"):
         disk.write_whole(file, "\n".join(lines) + "\n")
     Console().print(f"wrote {file}; look at it, then: recortex plan {file}", highlight=False, soft_wrap=True, markup=False)
+
+
+def _category_lines(labels: list[str]) -> list[str]:
+    categories = sorted(set(labels) - set(UNSTATED))
+    fields: dict[str, object] = {"brain": "brain", "split": "split"}
+    if len(categories) < 2:
+        return []
+    left_out = sum(label in UNSTATED for label in labels)
+    if left_out:
+        fields["among"] = categories
+    return [
+        "",
+        f"# Which of {len(categories)} categories was seen."
+        + (f" {left_out} trials state none and are left out." if left_out else ""),
+        *_entry("category", "CategoryDecoder", fields),
+        *_entry("category_scores", "CategoryScores", {"decoder": "category"}),
+    ]
 
 
 def _check_output(file: Path, force: bool) -> None:
@@ -162,15 +174,15 @@ def _look_at_brain(path: Path, mask: Path | None, count: int, table: Path) -> Se
     shapes, refusals = _shapes(path)
     fitting = [(name, shape) for name, shape in shapes.items() if len(shape) == 2 and count in shape]
     if not fitting:
-        for refusal in sorted(refusals, key=lambda error: "is a struct" not in str(error)):
-            raise refusal  # what holds everything, most often, in the file of a MATLAB user; else whatever is wrong with the rest
+        if refusals and not any(len(shape) == 2 and min(shape) > 1 for shape in shapes.values()):
+            raise refusals[0]  # nothing else could be the responses
         raise InvalidInput(
-            f"{path.name} holds no array (trial, unit) with {count} trials, as many as {table.name} has lines; it holds "
+            f"{path.name} holds no array (trial, unit) with {count} trials, as many as {table.name} has lines below its header; it holds "
             f"{_listed(shapes)}: give the table one line a trial, or name the right file"
         )
     name, shape = fitting[0]
     fields: dict[str, object] = {}
-    if len(shapes) + len(refusals) > 1:
+    if len(shapes) + len(refusals) > 1 or _in_struct(path, name):
         fields["array"] = name
     if shape[0] != count:
         fields["trial_axis"] = 1
@@ -191,6 +203,11 @@ def _shapes(path: Path) -> tuple[dict[str | None, tuple[int, ...]], list[Invalid
     return shapes, refusals
 
 
+def _in_struct(path: Path, name: str | None) -> bool:
+    """Whether an array has to be named though a .mat file holds no other."""
+    return path.suffix.lower() == ".mat" and "." in (name or "")
+
+
 def _listed(shapes: dict[str | None, tuple[int, ...]]) -> str:
     """Arrays as a message lists them: ``betas: 40 x 30``."""
     return listed((f"{shown(name)}: " if name else "") + (_by(shape) or "one number") for name, shape in shapes.items())
@@ -208,9 +225,9 @@ def _look_at_stimuli(path: Path, wanted: set[str]) -> Seen:
         names = {picture_name(file): row for row, file in enumerate(files)}
         missing = sorted(wanted - set(names))
         if missing:
+            many = "1 stimulus of the trial table is" if len(missing) == 1 else f"{len(missing)} stimuli of the trial table are"
             near = nearest(missing, sorted(wanted), names)
-            rule = "" if "did you mean" in near else "; name each stimulus as its picture's file, without the suffix"
-            raise InvalidInput(f"{len(missing)} stimuli of the trial table are not in {path}: {listed(missing, 3)}{near}{rule}")
+            raise InvalidInput(f"{many} not in {path}: {listed(missing, 3)}{near}")
         sizes = {upright_size(file) for file in files}
         one = len(sizes) == 1
         remark = f"{len(files)} pictures of {_by(next(iter(sizes))) if one else f'{len(sizes)} different sizes'} pixels"
@@ -228,16 +245,17 @@ def _look_at_stimuli(path: Path, wanted: set[str]) -> Seen:
             f"{path.name} holds {_listed(shapes)}; pictures are (picture, height, width) or (picture, height, width, 3): reshape and "
             "save it again, or give a folder of pictures"
         )
-    fields: dict[str, object] = {"array": candidates[0]} if len(shapes) + len(refusals) > 1 else {}
+    named = len(shapes) + len(refusals) > 1 or _in_struct(path, candidates[0])
+    fields: dict[str, object] = {"array": candidates[0]} if named else {}
     count = shapes[candidates[0]][0]
     start = 1 if "0" not in wanted and str(count) in wanted else 0
     if start:
         fields["numbered_from"] = start
     if missing := sorted(wanted - {str(number) for number in range(start, start + count)}):
         raise InvalidInput(
-            f"{len(missing)} stimuli of the trial table are none of the {count} pictures of {path.name}, numbered from {start}: "
+            f"{len(missing)} of the stimuli of the trial table are none of the {count} pictures of {path.name}, numbered from {start}: "
             f"{listed(missing, 3)}; use these numbers in the table, or leave --stimuli out and add an entry {{type: PictureFile, path: "
-            f"{path.name}, names: FILE}}"
+            f"{path.name}, names: FILE}}, FILE a text file with one name a line"
         )
     return Seen(fields, f"{path.name}: {count} pictures.")
 
@@ -262,6 +280,8 @@ def _plain(value: object) -> str:
     """A value as YAML that reads back as itself: a folder called `no` or `1e3` needs quotes."""
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, list):
+        return f"[{', '.join(map(_plain, value))}]"
     if not isinstance(value, str):
         return str(value)
     safe = all(character.isalnum() or character in "/._-" for character in value)

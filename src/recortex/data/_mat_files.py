@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +19,25 @@ WORDS = {
 
 
 def names(path: Path) -> list[str]:
-    """The variables of a file; of v7.3 the datasets, those inside structs too."""
-    return _hdf5_files.names(path) if _hdf5_files.is_hdf5(path) else [name for name, _, _ in _variables(path)]
+    """The variables of a file, and in place of a struct what its fields hold; of v7.3 the datasets, those inside structs too."""
+    if _hdf5_files.is_hdf5(path):
+        return _hdf5_files.names(path)
+    found = []
+    for number, (name, _, kind) in enumerate(_variables(path)):
+        found += _below(name, _mat5.variable(path, number)) if kind == "struct" else [name]
+    return found
+
+
+def _below(name: str, array: _mat5.Array) -> list[str]:
+    """``struct.field`` of whatever is no struct itself, at any depth, in the order of the file."""
+    found, waiting = [], [(name, array)]
+    while waiting:
+        called, one = waiting.pop()
+        if one.kind != "struct":
+            found.append(called)
+        elif prod(one.shape):
+            waiting += [(f"{called}.{field}", next(one.field(field))) for field in reversed(one.fields())]
+    return found
 
 
 def shape(path: Path, name: str | None) -> tuple[int, ...] | None:
@@ -35,7 +53,7 @@ def read(path: Path, name: str | None) -> np.ndarray:
     if _hdf5_files.is_hdf5(path):
         return _hdf5_files.read(path, _slashed(name), reverse=True)
     number, fields, size = _chosen(path, name)
-    chosen = names(path)[number]
+    chosen = _variables(path)[number][0]
     called = f"{path}: {shown(name or chosen)}"
     if not fields:
         room_for(called, size, np.dtype(np.float64))

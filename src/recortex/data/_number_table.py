@@ -44,7 +44,7 @@ def read(path: Path, name: str | None) -> np.ndarray:
         )
     named = any(first) and not any(is_number(cell) or decimal_comma(cell) for cell in first)
     if len(first) == 1 and (named or not first[0]) and any(other in first[0] for other in ";\t,"):
-        raise InvalidInput(f"{path}: its cells are not separated by {word}: {first[0][:40]!r}")
+        raise InvalidInput(f"{path}: its cells are not separated by {word}: {first[0][:40]!r}; save it with {word}")
     try:
         with open(path, encoding="utf-8-sig", newline="") as handle:
             values = np.loadtxt(handle, delimiter=separator, skiprows=line if named else 0, ndmin=2, comments=None, quotechar='"')

@@ -52,7 +52,8 @@ def read_table(path: Path, required: tuple[str, ...], text: tuple[str, ...] = ()
     separator = {".csv": ",", ".tsv": "\t"}.get(path.suffix.lower())
     if separator is None:
         raise InvalidInput(
-            f"{path}: a table is a .csv (commas) or .tsv (tabs) file, not {path.suffix or 'one without suffix'}; save it as one"
+            f"{path} is no table, by its {'suffix ' + path.suffix if path.suffix else 'name without suffix'}: give a .csv (commas) or "
+            ".tsv (tabs) file, or save it as one"
         )
     with in_our_words(path, "a table in UTF-8"):
         # a cell and its separator have two bytes or more; as an object of Python's it takes some sixty
@@ -63,7 +64,7 @@ def read_table(path: Path, required: tuple[str, ...], text: tuple[str, ...] = ()
     header = numbered[0][1] if numbered else []
     for name in required:
         if name not in header:
-            raise InvalidInput(f"{path} has no column {name}{_instead(name, header, separator)}")
+            raise InvalidInput(f"{path} has no column {name}{_instead(name, numbered, separator)}")
     if twice := [name for name, count in Counter(header).items() if count > 1 and name]:
         raise InvalidInput(f"{path}: column {shown(twice[0])} stands twice; rename or remove one")
     for number, row in numbered[1:]:
@@ -106,19 +107,28 @@ def _clean(cell: str) -> str:
     return cell.strip() if cell.isascii() else normalize("NFC", cell.replace("\ufeff", "").strip())
 
 
-def _instead(name: str, header: list[str], separator: str) -> str:
-    if not header:
+def _instead(name: str, numbered: list[tuple[int, list[str]]], separator: str) -> str:
+    if not numbered:
         return "; it is empty"
+    header = numbered[0][1]
+    for line, row in numbered[1:10]:
+        if name in row:
+            return f" in its first line; if line {line} holds the names of the columns, take away what stands above it"
     if len(header) == 1 and any(other in header[0] for other in (";", "\t", ",")):
         word = "commas" if separator == "," else "tabs"
         return f"; its line {header[0][:80]!r} is not separated by {word}; save it with {word}"
     if all(map(is_number, header)):
-        return "; its first line holds numbers, not names: is it the right table, and has it a header?"
+        return "; its first line holds numbers, not names: put a line of column names above it, or name the right table"
     hint = did_you_mean(name, map(shown, header[:1000]))
     if "did you mean" in hint:
-        return hint
-    rename = ": rename the one that names what was shown" if name == "stimulus" else ""
-    return f"; it has {listed((shown(column) for column in header), 8)}{rename}"
+        return f"; rename its column{hint.removeprefix('; did you mean').removesuffix('?')} to {name}"
+    first = listed((shown(column) for column in header), 8)
+    if name != "stimulus":
+        return f"; it has {first}"
+    return (
+        f"; its first line is {first}: rename the column of what was shown to stimulus, or if that line is a trial, put a line of "
+        "column names above it"
+    )
 
 
 def is_number(cell: str) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from recortex.data._table_file import decimal_comma, is_number, read_table
+from recortex.data._table_file import Table, decimal_comma, is_number, read_table
 from recortex.data.base import LABELS, NUMBERS, WHOLE
 from recortex.errors import InvalidInput
 
@@ -44,11 +44,11 @@ def read_trials(path: Path) -> dict[str, np.ndarray]:
     for name in STATED:
         for cell, line in zip(columns.get(name, ()), read.lines, strict=False):
             if cell in MISSING:
-                remedy = "" if name == "stimulus" else f"; complete the column {name}, or take it away"
-                raise InvalidInput(f"{path}: line {line} has no {name}{remedy}")
+                other = "take the line and its row of responses away" if name == "stimulus" else "take it away"
+                raise InvalidInput(f"{path}: line {line} has no {name}; complete the column {name}, or {other}")
     _refuse_two_spellings(columns["stimulus"], read.lines, path)
     table: dict[str, np.ndarray] = {
-        name: _seconds(name, cells, read.lines, path) if name in NUMBERS else np.array(cells, dtype=str)
+        name: _seconds(name, cells, read, path) if name in NUMBERS else np.array(cells, dtype=str)
         for name, cells in columns.items()
         if name in COLUMNS
     }
@@ -70,7 +70,7 @@ def _refuse_two_spellings(stimulus: list[str], lines: list[int], path: Path) -> 
                 )
 
 
-def _seconds(name: str, cells: list[str], lines: list[int], path: Path) -> np.ndarray:
+def _seconds(name: str, cells: list[str], read: Table, path: Path) -> np.ndarray:
     values = np.full(len(cells), np.nan)
     for row, cell in enumerate(cells):
         if name == "trigger_s" and cell in MISSING:
@@ -78,6 +78,7 @@ def _seconds(name: str, cells: list[str], lines: list[int], path: Path) -> np.nd
         if is_number(cell):
             values[row] = float(cell)
         if not np.isfinite(values[row]):
-            said = f"{name.removesuffix('_s')} {cell[:40]!r}, not a number of seconds"
-            raise InvalidInput(f"{path}: line {lines[row]} has {said}{decimal_comma(cell)}")
+            called = name if name in read.header else name.removesuffix("_s")
+            said = f"{called} {cell[:40]!r}, not a number of seconds"
+            raise InvalidInput(f"{path}: line {read.lines[row]} has {said}{decimal_comma(cell)}")
     return values

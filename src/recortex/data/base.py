@@ -62,7 +62,7 @@ class Responses(Stage):
         arrays = self.measure()
         check_responses(np.asarray(arrays["responses"]), self.where())
         arrays.setdefault("n_repeats", np.ones(len(arrays["stimulus"]), dtype=int))
-        return average_repeats(arrays, self.returns) if self.repeats == "average" else arrays
+        return average_repeats(arrays, self.returns, self.where()) if self.repeats == "average" else arrays
 
     def row_words(self) -> str:
         """What a row is, where it is neither a single presentation nor a mean of `n_repeats`; for the table of scores."""
@@ -88,6 +88,10 @@ class Stimuli(Stage):
         "stimulus": Array("stimulus", dtype="str", units="", about="names, distinct"),
         "category": Array("stimulus", dtype="str", units="", optional=True, about="what kind of thing it is"),
     }
+
+    def where(self) -> str:
+        """What messages about the stimuli call them: their file or folder, where they have one."""
+        return str(getattr(self, "path", self.type_name()))
 
 
 class Pictures(Stimuli):
@@ -149,7 +153,7 @@ def check_responses(responses: np.ndarray, owner: str) -> None:
         )
 
 
-def average_repeats(arrays: Mapping[str, Any], promised: Mapping[str, Array]) -> dict[str, Any]:
+def average_repeats(arrays: Mapping[str, Any], promised: Mapping[str, Array], owner: str = "") -> dict[str, Any]:
     """Average the rows of each stimulus; rows come in order of first appearance.
 
     Numbers of a trial are averaged, weighted by the presentations they already hold. A label is kept when it is the same in all
@@ -185,9 +189,11 @@ def average_repeats(arrays: Mapping[str, Any], promised: Mapping[str, Array]) ->
             out[name] = values[first]
         elif name in ("split", "category"):
             row = int(np.flatnonzero(differs)[0])
+            one, other = (value or "none" for value in (values[first][group][row], values[row]))
             raise InvalidInput(
-                f"stimulus {names[group[row]]} has two values of {name} ({values[first][group][row]} and {values[row]}), so its "
-                "repeats cannot be averaged; correct the table, or set repeats: keep"
+                f"{owner}{': ' if owner else ''}stimulus {names[group[row]]} has two values of {name} ({one} in trial "
+                f"{first[group[row]]} and {other} in trial {row}, counted from 0), so its repeats cannot be averaged; correct the trial "
+                "table, or set repeats: keep"
             )
     return out
 
@@ -218,7 +224,9 @@ def rows_of(wanted: np.ndarray, available: np.ndarray, what: str, where: str) ->
     names = np.asarray(wanted).tolist()
     if missing := [name for name in dict.fromkeys(names) if name not in position]:
         near = nearest(missing, names, position)
-        raise InvalidInput(f"{len(missing)} of the {what} are not in {where}: {listed(missing)}{near}")
+        raise InvalidInput(
+            f"{len(missing)} of the {what} {'is' if len(missing) == 1 else 'are'} not in {where}: {listed(missing)}{near}"
+        )
     return np.array([position[name] for name in names], dtype=int)
 
 
@@ -236,5 +244,17 @@ def nearest(missing: list[str], wanted: list[str], available: Mapping[str, int])
     stem = missing[0].rpartition(".")[0]
     if stem in available:
         return f"; did you mean {stem}? A picture's name is without its file's suffix"
-    near = did_you_mean(missing[0], available)
-    return near if "did you mean" in near else f"; it holds {listed(available, 3)}"
+    # never a name that another trial goes by, or that has another number: followed, it would pair the trial with a wrong picture
+    used, number = set(wanted), _numbers_in(missing[0])
+    likely = [name for name in available if name not in used and _numbers_in(name) == number]
+    if "did you mean" in (near := did_you_mean(missing[0], likely)):
+        return near
+    if used & set(available):
+        them, their = ("it", "its") if len(missing) == 1 else ("them", "their")
+        return f"; add {them} there, or leave {their} trials out"
+    return f"; it holds {listed(available, 3)}: name each as there"
+
+
+def _numbers_in(name: str) -> list[str]:
+    """However many zeros they are written with."""
+    return [digits.lstrip("0") for digits in re.findall("[0-9]+", name)]

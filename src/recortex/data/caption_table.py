@@ -37,7 +37,9 @@ class CaptionTable(Captions):
         for number, row in zip(table.lines, table.rows, strict=True):
             stimulus, caption = (row[table.header.index(name)] for name in ("stimulus", "caption"))
             if not stimulus or not caption:
-                raise InvalidInput(f"{self.path}: line {number} has no {'caption' if stimulus else 'stimulus'}")
+                raise InvalidInput(
+                    f"{self.path}: line {number} has no {'caption' if stimulus else 'stimulus'}; write it, or take the line away"
+                )
             wordings.setdefault(stimulus, []).append(caption)
         most = max(map(len, wordings.values()))
         longest = max(len(caption) for captions in wordings.values() for caption in captions)

@@ -14,7 +14,6 @@ from recortex.unfinished import Unfinished
 
 TIMEOUT_S = 30.0
 AT_ONCE = 2**18
-AGAIN = "try again later, or on a machine without internet put the file into a folder of RECORTEX_MIRROR"
 
 
 def download(
@@ -61,7 +60,7 @@ def download(
             if not wrong and not sink.count:
                 wrong = "gave an empty file"
             if wrong:
-                raise MissingData(f"{whose}{url} {wrong}; nothing of it was kept: {AGAIN}")
+                raise MissingData(f"{whose}{url} {wrong}; try again later, or download it elsewhere and put it here as {target}")
             unfinished.finish()
     return target
 

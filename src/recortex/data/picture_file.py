@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 from unicodedata import normalize
 
@@ -79,13 +80,20 @@ class PictureFile(Pictures):
             if self.height is None or self.width is None:
                 raise InvalidInput(f"{self.path} has a flat row of {shape[1]} pixels a picture; give height and width")
             if self.height * self.width != shape[1]:
-                raise InvalidInput(f"{self.path}: {self.height} x {self.width} is not {shape[1]} pixels")
+                raise InvalidInput(
+                    f"{self.path}: height {self.height} x width {self.width} is {self.height * self.width}, and a picture of the file "
+                    f"has {shape[1]} pixels; correct height or width"
+                )
             return shape[0], self.height, self.width, 1
         if len(shape) == 3:
             return shape[0], shape[1], shape[2], 1
         if len(shape) == 4 and shape[3] in (1, 3):
             return shape[0], shape[1], shape[2], shape[3]
-        raise InvalidInput(f"{self.path} has shape {shape}; pictures are (picture, height, width) or (picture, height, width, 3)")
+        first = ", here with numpy.moveaxis(x, 1, -1)" if len(shape) == 4 and shape[1] in (1, 3) else ""
+        raise InvalidInput(
+            f"{self.path} has shape {shape}; pictures are (picture, height, width) or (picture, height, width, 3): bring it to that "
+            f"order and save it again{first}"
+        )
 
     def _names(self, count: int) -> np.ndarray:
         if self.names is None:
@@ -95,13 +103,15 @@ class PictureFile(Pictures):
             lines = self.names.read_text(encoding="utf-8-sig").split("\n")
         names = [normalize("NFC", line.strip()) for line in lines if line.strip()]
         if len(names) != count:
-            raise InvalidInput(f"{self.names} names {len(names)} pictures and {self.path.name} holds {count}")
+            raise InvalidInput(
+                f"{self.names} names {len(names)} pictures and {self.path.name} holds {count}; give one line a picture"
+            )
         if strange := [name for name in names if CONTROL.search(name)]:
             raise InvalidInput(
                 f"{self.names}: the name {shown(strange[0])} holds what ends a line or cannot be seen; take it out"
             )
-        if len(set(names)) != count:
-            raise InvalidInput(f"{self.names}: a name stands twice; stimulus names must be distinct")
+        if twice := [name for name, times in Counter(names).items() if times > 1]:
+            raise InvalidInput(f"{self.names}: {shown(twice[0])} stands twice; give every picture its own name")
         return np.array(names)
 
 
@@ -115,7 +125,9 @@ def as_bytes(values: np.ndarray, where: str) -> np.ndarray:
     """
     low, high = values.min(), values.max()  # NaN, where there is one
     if not (low >= 0 and high <= 255):
-        raise InvalidInput(f"{where}: pixel values run from {low:g} to {high:g}; they must lie in 0 to 255 or 0 to 1")
+        raise InvalidInput(
+            f"{where}: pixel values run from {low:g} to {high:g}; bring them to 0 to 255 or 0 to 1 and save them again"
+        )
     if values.dtype == np.uint8 and high > 1:
         return values
     fractions = high <= 1  # also of whole numbers: logical pictures, which MATLAB's files hold as 0 and 1

@@ -12,7 +12,7 @@ from pydantic import Field
 from recortex.data._memory import afford
 from recortex.data._picture_bytes import SUFFIXES, Colours, picture_name, read_picture
 from recortex.data.base import Pictures
-from recortex.errors import InvalidInput, listed
+from recortex.errors import InvalidInput, listed, shown
 from recortex.keys import visible_files
 from recortex.progress import steps
 from recortex.stage import LocalPath
@@ -64,7 +64,11 @@ class PictureFolder(Pictures):
             raise InvalidInput(f"{self.path} holds no pictures ({', '.join(SUFFIXES)})")
         names = [picture_name(file) for file in files]
         if twice := sorted(name for name, count in Counter(names).items() if count > 1):
-            raise InvalidInput(f"{self.path}: {listed(twice, 3)} names more than one file; stimulus names must be distinct")
+            alike = [str(file.relative_to(self.path)) for file, name in zip(files, names, strict=True) if name == twice[0]]
+            more = f", as do {len(twice) - 1} other names" if len(twice) > 1 else ""
+            raise InvalidInput(
+                f"{self.path}: {shown(twice[0])} names more than one file ({listed(map(shown, alike), 3)}){more}; keep one of each name"
+            )
         pictures: np.ndarray | None = None
         for row, file in enumerate(steps(files, "pictures")):
             picture = read_picture(file, self.size, self.colours)

@@ -123,7 +123,7 @@ class ResponseFile(Responses):
         if shape[0] == lines + 1 and self.path.suffix.lower() in (".csv", ".tsv"):
             turn = "; if its first line is a header of numbers, take it away"
         remedy = turn or "; give one line a trial, in the order of the rows"
-        raise InvalidInput(f"{self.path} has {shape[0]} trials and {self.trials.name} has {lines} lines{remedy}")
+        raise InvalidInput(f"{self.path} has {shape[0]} trials and {self.trials.name} has {lines} lines below its header{remedy}")
 
     def _valid(self, arrays: dict[str, Any]) -> dict[str, Any]:
         responses = arrays["responses"]

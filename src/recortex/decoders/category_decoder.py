@@ -7,11 +7,13 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from recortex.errors import InvalidInput, did_you_mean, no_column
+from recortex.errors import InvalidInput, did_you_mean, listed, no_column
 from recortex.fits.base import Fit
 from recortex.fits.pairs import Pairs
-from recortex.splits.base import Fold, check
+from recortex.splits.base import UNSTATED, Fold, Trials, check
+from recortex.splits.fixed import FixedSplit
 from recortex.splits.held_out import HELD_OUT, held_out_table
+from recortex.splits.k_fold import KFold
 from recortex.stage import Array
 
 
@@ -58,7 +60,8 @@ class CategoryDecoder(Fit):
         Raises
         ------
         InvalidInput
-            The column is not there, holds fewer than two of the labels asked for, or a fold's training trials lack one.
+            The column is not there, a trial states no label, fewer than two labels are asked for, or a fold's training trials lack
+            one.
         """
         trials = self.brain.trial_table()
         if self.column not in trials:
@@ -68,17 +71,27 @@ class CategoryDecoder(Fit):
         for label in self.among:
             if label not in present:
                 raise InvalidInput(f"among: column {self.column} has no label {label}{did_you_mean(label, present.tolist())}")
+        if not self.among:
+            self._refuse_unstated(labels, np.asarray(trials["stimulus"]))
         wanted = np.unique(self.among) if self.among else present
+        if len(present) < 2:
+            raise InvalidInput(
+                f"column {self.column} holds one label only ({present[0]}); decode another column, or give it two labels"
+            )
         if len(wanted) < 2:
-            raise InvalidInput(f"column {self.column} holds one label only ({wanted[0]}); there is nothing to tell apart")
+            raise InvalidInput(f"among names one label only ({wanted[0]}); name at least two of {listed(_stated(present))}")
         folds = self.split.apply(trials)
         if self.among:
             chosen = np.isin(labels, wanted)
             folds = [Fold(fold.name, fold.train[chosen[fold.train]], fold.test[chosen[fold.test]]) for fold in folds]
             check(folds, trials)
+        kept = sorted(set(wanted).intersection(*(labels[fold.train] for fold in folds)))
         for fold in folds:
             if lacking := sorted(set(wanted) - set(labels[fold.train])):
-                raise InvalidInput(f"fold {fold.name} has no training trial of {lacking[0]}; use another split")
+                raise InvalidInput(
+                    f"split: fold {fold.name} has no training trial of {lacking[0]}{self._other_split(lacking[0], labels, trials)}"
+                    + (f", or leave labels out with {_among(kept)}" if len(kept) > 1 else "")
+                )
         return Pairs(
             inputs=self.brain.run()["responses"],
             targets=labels,
@@ -88,6 +101,27 @@ class CategoryDecoder(Fit):
             z_score=self.z_score(trials),
             responses="inputs",
         )
+
+    def _refuse_unstated(self, labels: np.ndarray, stimulus: np.ndarray) -> None:
+        """A trial without a label would be a label of its own."""
+        if (unstated := np.flatnonzero(np.isin(labels, UNSTATED))).size:
+            stated = _stated(labels)
+            ways = ["complete the column"]
+            if len(stated) > 1:
+                ways.append(f"decode the others alone with {_among(stated)}")
+            raise InvalidInput(
+                f"{self.brain.where()}: {len(unstated)} of {len(labels)} trials state no {self.column} (the first is of stimulus "
+                f"{stimulus[unstated[0]]}); {', or '.join(ways)}"
+            )
+
+    def _other_split(self, label: str, labels: np.ndarray, trials: Trials) -> str:
+        """In how few groups a label lies, and what split could have it on both sides."""
+        groups, stimuli = (np.unique(of[labels == label]) for of in (self.split.groups(trials), np.asarray(trials["stimulus"])))
+        if len(stimuli) == 1:
+            return f", which has one stimulus only ({stimuli[0]}); decode another column"
+        if len(groups) == 1 and not isinstance(self.split, FixedSplit):
+            return f", all of whose trials are of {self.split.by} {groups[0]}; split by: stimulus"
+        return "; use more folds" if isinstance(self.split, KFold) else "; hold out less of it"
 
     def compute(self) -> dict[str, Any]:
         """Fit and decode."""
@@ -131,3 +165,11 @@ class CategoryDecoder(Fit):
         from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
         return LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
+
+
+def _stated(labels: np.ndarray) -> list[str]:
+    return sorted(set(labels.tolist()) - set(UNSTATED))
+
+
+def _among(labels: list[str]) -> str:
+    return f"among: [{', '.join(labels[:4])}{', ...' if len(labels) > 4 else ''}]"

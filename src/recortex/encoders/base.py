@@ -76,10 +76,18 @@ class Encoder(Fit):
         return self.features
 
     def compute(self) -> dict[str, Any]:
-        """Fit, predict and score."""
+        """Fit, predict and score.
+
+        Raises
+        ------
+        InvalidInput
+            A single trial is held out, or as in `pairs`.
+        """
         from recortex.metrics import explained_variance, r2, unit_correlation
 
         pairs = self.pairs()
+        if len(pairs.held_out()) < 2:
+            raise InvalidInput("split: only one trial is held out, and over one there is no correlation; hold out more")
         prediction, fitted = self.fit_folds(pairs)
         table = held_out_table(pairs.folds, pairs.trials)
         measured = pairs.measured()
@@ -97,6 +105,8 @@ class Encoder(Fit):
 
         scored = result["correlation"]
         scored = scored[np.isfinite(scored)]
+        if not len(scored):  # no unit changes over the held-out trials
+            return []
         middle, high = np.percentile(scored, [50, 95])
         return [
             Figure(

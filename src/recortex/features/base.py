@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from recortex.data.base import rows_of
+from recortex.data.base import Stimuli, rows_of
 from recortex.stage import Array, Node, Stage
 
 
@@ -51,4 +51,6 @@ class Features(Stage):
             A stimulus has no features.
         """
         result = self.run()
-        return result["features"][rows_of(stimulus, result["stimulus"], "stimuli of the trials", f"the {self.type_name()} stage")]
+        shown = getattr(self, "stimuli", None)
+        where = shown.where() if isinstance(shown, Stimuli) else f"the {self.type_name()} stage"
+        return result["features"][rows_of(stimulus, result["stimulus"], "stimuli of the trials", where)]

@@ -126,6 +126,11 @@ class Pairs:
         for number in range(count):
             source = circular_shift(groups, rng) if shift else permute_pairs(groups, rng, within=labels)
             if number == 0 and self.targets.ndim == 1 and _same_partition(self.targets, self.targets[source]):
+                if within and not _torn(self.column(within, "permute_within"), self.targets).any():
+                    raise InvalidInput(
+                        f"permute_within: {within} keeps every trial among those of its own category, so chance would equal the score; "
+                        "leave out permute_within"
+                    )
                 raise InvalidInput(
                     f"exchange: moving each {exchange} as a whole only renames the categories, so chance would equal the score; set "
                     + self._other_exchange(exchange)
@@ -150,16 +155,34 @@ class Pairs:
     def _refuse_few(self, groups: np.ndarray, labels: np.ndarray, exchange: str, within: str) -> None:
         """Refuse an exchange with so few arrangements that no p-value could be small."""
         tested = self.held_out()
-        codes = [np.unique(values[tested], return_inverse=True)[1] for values in (labels, groups)]
-        units = np.unique(np.column_stack(codes), axis=0)
-        arrangements = prod(factorial(min(int(count), 20)) for count in np.bincount(units[:, 0]))
+        arrangements = _arrangements(groups[tested], labels[tested])
         if arrangements < LEAST_ARRANGEMENTS:
             inside = f" within {within}" if within else ""
             raise InvalidInput(
-                f"exchange: {exchange}{inside} leaves {arrangements} arrangement{'s' if arrangements > 1 else ''} of {len(units)} "
-                f"held-out groups (one {exchange} each; only those with equal numbers of trials change places), so no p-value could be "
-                "small; exchange something smaller, leave out permute_within, or set permutations: 0"
+                f"exchange: {exchange}{inside} leaves {arrangements} arrangement{'s' if arrangements > 1 else ''} of "
+                f"{len(np.unique(groups[tested]))} held-out groups (one {exchange} each; only those with equal numbers of trials change "
+                f"places), so no p-value could be small; {', or '.join(self._more_arrangements(exchange, within))}"
             )
+
+    def _more_arrangements(self, exchange: str, within: str) -> list[str]:
+        """What leaves enough arrangements, of what these trials have."""
+        roles, tested = self._roles(), self.held_out()
+        more = ["hold out more"] if (roles == "fits").any() else []
+        ways: list[str] = []
+        others = [("leave out permute_within", exchange, "")] if within else []
+        if exchange != "stimulus":
+            others.append(("set exchange: stimulus if their order was random", "stimulus", within))
+        if exchange != "stimulus" and within:
+            others.append(("leave out permute_within and set exchange: stimulus if their order was random", "stimulus", ""))
+        for words, name, inside in others:
+            if ways and not inside and name != exchange:  # one change is enough
+                break
+            groups = self.column(name, "exchange")
+            labels = self.column(inside, "permute_within") if inside else np.full(len(groups), "")
+            labels = np.char.add(np.char.add(labels, " "), np.char.add(roles, _sizes(groups, roles)))
+            if not _torn(groups, labels).any() and _arrangements(groups[tested], labels[tested]) >= LEAST_ARRANGEMENTS:
+                ways.append(words)
+        return [*more, *ways, "set permutations: 0 for no p-value"]
 
     def column(self, name: str, asked: str) -> np.ndarray:
         """A column of the trial table as labels; runs and blocks of different sessions differ.
@@ -181,12 +204,23 @@ def _sizes(groups: np.ndarray, roles: np.ndarray) -> np.ndarray:
 
 
 def _refuse_torn(groups: np.ndarray, labels: np.ndarray, exchange: str, within: str, remedy: str = "") -> None:
-    _, first, number = np.unique(groups, return_index=True, return_inverse=True)
-    if (differs := labels != labels[first][number]).any():
+    if (differs := _torn(groups, labels)).any():
         raise InvalidInput(
             f"exchange: trials of {exchange} {groups[differs][0]} must move together, but {within} differs between them; "
-            + (remedy or "leave out permute_within, or exchange a unit that lies within one")
+            + (remedy or f"leave out permute_within, or exchange what lies within one {within}")
         )
+
+
+def _arrangements(groups: np.ndarray, labels: np.ndarray) -> int:
+    """In how many ways groups of the same label can change places."""
+    units = np.unique(np.column_stack([np.unique(values, return_inverse=True)[1] for values in (labels, groups)]), axis=0)
+    return prod(factorial(min(int(count), 20)) for count in np.bincount(units[:, 0]))
+
+
+def _torn(groups: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Which trials have another label than the first of their group."""
+    _, first, number = np.unique(groups, return_index=True, return_inverse=True)
+    return labels != labels[first][number]
 
 
 def _same_partition(one: np.ndarray, other: np.ndarray) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import types
 import typing
 from pathlib import Path
@@ -48,25 +49,30 @@ class _Builder:
             raise InvalidInput(f"the entries use each other in a circle: {shown(circle, 400)}")
         self.path.append(name)
         entry = self.entries[name]
+        of_type = entry.where("type")
         if entry.type not in catalog.STAGES:
-            raise InvalidInput(f"{name}: there is no stage {shown(entry.type)}{did_you_mean(entry.type, catalog.STAGES)}")
+            raise InvalidInput(
+                f"{of_type}{name}: there is no stage {shown(entry.type)}{did_you_mean(entry.type, catalog.STAGES)}"
+            )
         cls = catalog.find(entry.type)
         values = {}
         for key, value in entry.fields.items():
             if key not in cls.model_fields:
                 hint = self.further(entry, key) or did_you_mean(key, cls.model_fields)
-                raise InvalidInput(f"{name}: {entry.type} has no field {shown(key)}{hint}")
-            values[key] = self.resolve(
-                value, cls.model_fields[key].annotation, entry.folders.get(key, Path.cwd()), f"{name}.{key}"
-            )
+                raise InvalidInput(f"{entry.where(key)}{name}: {entry.type} has no field {shown(key)}{hint}")
+            where = f"{entry.where(key)}{name}.{key}"
+            values[key] = self.resolve(value, cls.model_fields[key].annotation, entry.folder(key), where)
         try:
             node = cls.model_validate(values, strict=True)  # what YAML tells apart stays apart: true is not 1, "3" not 3
         except ValidationError as error:
-            lacking = [first["loc"][-1] for first in error.errors()[:1] if first["type"] == "missing"]
-            said = f"{name}: {entry.type} needs the field {lacking[0]}" if lacking else plain_yaml.complaint(error, name)
-            raise InvalidInput(said) from None
+            first = error.errors()[0]
+            key = str(first["loc"][0]) if first["loc"] else "type"
+            if first["type"] == "missing":
+                asked = f"add {key}: ... to it (`recortex list {entry.type}` says what it is)"
+                raise InvalidInput(f"{of_type}{name}: {entry.type} needs the field {key}; {asked}") from None
+            raise InvalidInput(f"{entry.where(key)}{plain_yaml.complaint(error, name)}") from None
         if issubclass(cls, Stage) and is_abstract(cls):
-            raise InvalidInput(f"{name}: {entry.type} is a kind of stage, not one that computes")
+            raise InvalidInput(f"{of_type}{name}: {entry.type} is a kind of stage, not one that computes")
         self.depths[id(node)] = 1 + max((self.depths.get(id(child), 0) for _, child in node.children()), default=0)
         self.check_depth(self.depths[id(node)])
         self.path.pop()
@@ -88,7 +94,7 @@ class _Builder:
         if inner is not None and isinstance(value, dict):
             return {key: self.resolve(item, inner, folder, where) for key, item in value.items()}
         wanted = _node_types(annotation)
-        if wanted and value is not None:
+        if wanted and (value is not None or not _mentions(annotation, types.NoneType)):
             return self.refer(value, wanted, where)
         if isinstance(value, str) and _mentions(annotation, LocalPath):
             return _path(value, folder, where)
@@ -97,18 +103,21 @@ class _Builder:
     def refer(self, text: Any, wanted: tuple[type[Node], ...], where: str) -> Node:
         """The node that a field names."""
         if isinstance(text, dict):
-            raise InvalidInput(f"{where}: give the stage a name: an entry of its own, and its name here")
+            entry, field = _example(wanted), where.rsplit(".", 1)[-1]
+            raise InvalidInput(
+                f"{where}: write the stage as an entry of its own, as in {entry}, and here {field}: {entry.split(':')[0]}"
+            )
         if not isinstance(text, str):
-            raise InvalidInput(f"{where} must be the name of an entry, got {shown(repr(text))}")
+            raise InvalidInput(f"{where} must be the name of an entry, got {plain_yaml.in_words(text)}")
         if text not in self.entries:
             raise InvalidInput(f"{where}: there is no entry {shown(text)}{did_you_mean(text, self.entries)}")
         self.check_depth(len(self.path))
         node = self.node(text)
         if not isinstance(node, wanted):
             kinds = " or ".join(cls.__name__ for cls in wanted)
-            raise InvalidInput(
-                f"{where} needs an entry of kind {kinds}; {text} is {_article(node.type_name())}{_fitting(wanted, self.nodes)}"
-            )
+            fitting = [name for name, entry in self.entries.items() if _makes(entry.type, wanted)]
+            said = f"; {', '.join(fitting)} would do" if fitting else f"; add one, as in {_example(wanted)}, and name it here"
+            raise InvalidInput(f"{where} needs an entry of kind {kinds}; {text} is {_article(node.type_name())}{said}")
         return node
 
     def check_depth(self, depth: int) -> None:
@@ -161,6 +170,11 @@ def _article(word: str) -> str:
     return f"{'an' if word[0] in 'AEIOU' else 'a'} {word}"
 
 
-def _fitting(wanted: tuple[type[Node], ...], built: dict[str, Node]) -> str:
-    fitting = [name for name, node in built.items() if isinstance(node, wanted)]
-    return f"; {', '.join(fitting)} would do" if fitting else ""
+def _makes(type_name: str, wanted: tuple[type[Node], ...]) -> bool:
+    return type_name in catalog.STAGES and issubclass(catalog.find(type_name), wanted)
+
+
+def _example(wanted: tuple[type[Node], ...]) -> str:
+    """An entry of a kind, as one would begin to write it."""
+    kind = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", wanted[0].__name__).lower()
+    return f"my_{kind}: {{type: {next((name for name in catalog.STAGES if _makes(name, wanted)), 'STAGE')}, ...}}"

@@ -17,6 +17,7 @@ from recortex.stage import LocalPath, Node
 
 LONGEST = 200  # bytes: names of entries and branches name files, which may have 255 with what is put around them
 MOST_BRANCHES = 1000
+SHOWN = "`recortex list` shows the stages"
 
 
 @dataclass(frozen=True)
@@ -29,13 +30,22 @@ class Entry:
         The name of its class in the catalog.
     fields : dict
         The rest, as written.
-    folders : dict of str to Path
-        Where a relative path in a field starts from: the folder of the file that said it, or the working folder for an option.
+    files : dict of str to Path
+        The file that said a field, or the type; none for an option. A relative path in a field starts from its folder, or from the
+        working folder.
     """
 
     type: str
     fields: dict[str, Any] = field(default_factory=dict)
-    folders: dict[str, Path] = field(default_factory=dict)
+    files: dict[str, Path] = field(default_factory=dict)
+
+    def folder(self, key: str) -> Path:
+        """Where a relative path in a field starts from."""
+        return self.files[key].absolute().parent if key in self.files else Path.cwd()
+
+    def where(self, key: str) -> str:
+        """The file that said a field, or the type, as the beginning of a message; empty for an option."""
+        return f"{shown(self.files[key], 400)}: " if key in self.files else ""
 
 
 Entries = dict[str, Entry]
@@ -69,7 +79,9 @@ def pipeline_file(name: str | Path) -> Path:
         if str(path) in (stem, file.name, f"pipelines/{file.name}"):
             return file
     here = path.parent if path.parent.is_dir() else Path()
-    near = did_you_mean(path.name, [file.name for file in (*here.glob("*.yaml"), *here.glob("*.yml"))])
+    beside = [file.name for file in (*here.glob("*.yaml"), *here.glob("*.yml"))]
+    whole = [f"{name}{suffix}" for suffix in (".yaml", ".yml") if f"{path.name}{suffix}" in beside]
+    near = f"; did you mean {shown(whole[0], 400)}?" if whole else did_you_mean(path.name, beside)
     if "did you mean" not in near:
         near = did_you_mean(path.stem, ours)
     if "did you mean" not in near:
@@ -97,22 +109,22 @@ def overlay(entries: Entries, path: Path) -> Entries:
         As `read`; or an entry without a type that is not there to be changed.
     """
     out, where = dict(entries), shown(path, 400)
-    for name, body in plain_yaml.read(path, "a pipeline").items():
+    for name, body in plain_yaml.read(path, "a pipeline", form="NAME: {type: STAGE, ...}").items():
         _check_name(name, where)
-        if not isinstance(body, dict) or not all(isinstance(key, str) for key in body):
+        if not isinstance(body, dict):
             if name == "type":
                 raise InvalidInput(f"{where}: a stage needs a name of its own in front, as in brain: {{type: ResponseFile, ...}}")
-            raise InvalidInput(f"{where}: {name} must be a stage, as in {name}: {{type: RidgeEncoder, ...}}")
+            raise InvalidInput(f"{where}: {name} must be a stage; write {name}: {{type: STAGE, ...}} ({SHOWN})")
         fields = {key: value for key, value in body.items() if key != "type"}
-        folders = dict.fromkeys(fields, path.absolute().parent)
+        files = dict.fromkeys(body, path)
         if "type" in body:
-            out[name] = Entry(_type(body["type"], f"{where}: {name}"), fields, folders)
+            out[name] = Entry(_type(body["type"], f"{where}: {name}"), fields, files)
         elif name in out:
-            out[name] = replace(out[name], fields=out[name].fields | fields, folders=out[name].folders | folders)
+            out[name] = replace(out[name], fields=out[name].fields | fields, files=out[name].files | files)
         elif entries:
             raise InvalidInput(f"{where}: there is no entry {name} to change{did_you_mean(name, out)}; a new one needs a type")
         else:
-            raise InvalidInput(f"{where}: {name} has no type, as in {name}: {{type: RidgeEncoder, ...}}")
+            raise InvalidInput(f"{where}: {name} has no type; write {name}: {{type: STAGE, ...}} ({SHOWN})")
     if meeting := _meeting(out):
         raise InvalidInput(f"{where}: {' and '.join(meeting)} differ by case alone, and would be one file on some computers")
     return out
@@ -131,7 +143,7 @@ def override(entries: Entries, assignment: str) -> Entries:
     option = f"--set {shown(assignment)}"
     if not equals or not dot or not key:
         raise InvalidInput(f"{option}: write it as ENTRY.FIELD=VALUE, as in brain.repeats=average")
-    return _assign(entries, name, key, plain_yaml.parse(text, option), "--set")
+    return _assign(entries, name, key, plain_yaml.parse(text, option, in_lines=False), "--set")
 
 
 def branches(entries: Entries, each: Sequence[str]) -> dict[str, Entries]:
@@ -152,7 +164,7 @@ def branches(entries: Entries, each: Sequence[str]) -> dict[str, Entries]:
         target, equals, text = assignment.partition("=")
         name, dot, key = target.strip().partition(".")
         option = f"--each {shown(assignment)}"
-        values = plain_yaml.parse(f"[{text}]", option) if equals and dot else []
+        values = plain_yaml.parse(f"[{text}]", option, in_lines=False) if equals and dot else []
         if not values or not isinstance(values, list):
             raise InvalidInput(f"{option}: write it as ENTRY.FIELD=A,B,C, as in encoder.cv=3,5")
         if again := [value for number, value in enumerate(values) if repr(value) in map(repr, values[:number])]:
@@ -188,8 +200,8 @@ def _assign(entries: Entries, name: str, key: str, value: Any, option: str) -> E
     if key == "type":
         changed = replace(entry, type=_type(value, f"{option} {name}.type"))
     else:
-        changed = replace(entry, fields=entry.fields | {key: value}, folders=entry.folders | {key: Path.cwd()})
-    return entries | {name: changed}
+        changed = replace(entry, fields=entry.fields | {key: value})
+    return entries | {name: replace(changed, files={said: file for said, file in entry.files.items() if said != key})}
 
 
 def dump(entries: Entries, nodes: Mapping[str, Node]) -> str:
@@ -210,16 +222,18 @@ def _absolute(value: Any) -> Any:
     return None
 
 
-def _check_name(name: Any, where: str) -> None:
-    if not isinstance(name, str) or not name.isidentifier():
+def _check_name(name: str, where: str) -> None:
+    if not name.isidentifier():
         raise InvalidInput(f"{where}: {shown(repr(name))} cannot name an entry; use letters, digits and underscores")
+    if plain_yaml.parse(name, where) != name:
+        raise InvalidInput(f"{where}: {name} cannot name an entry, as it means something else in a field; use another word")
     if len(name.encode()) > LONGEST:
         raise InvalidInput(f"{where}: {shown(name)} is too long for an entry's name, which names files")
 
 
 def _type(value: Any, where: str) -> str:
     if not isinstance(value, str):
-        raise InvalidInput(f"{where}: type must be a name, got {shown(repr(value))}")
+        raise InvalidInput(f"{where}: type must be the name of a stage, got {plain_yaml.in_words(value)}; {SHOWN}")
     return value
 
 

@@ -111,7 +111,7 @@ def make_plan(branches: Branches) -> Plan:
 
 
 def _item(task: Task, sizes: dict[str, int]) -> Item:
-    stage, name = task.stage, ", ".join(task.names) or f"({task.stage.type_name()})"
+    stage, name = task.stage, ", ".join(task.names) or task.name
     result = stage.cached()
     if result is not None:
         sizes[task.key] = result.path.stat().st_size

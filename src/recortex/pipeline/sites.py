@@ -72,7 +72,10 @@ class Site(BaseModel):
             try:
                 found = Client(self.address, timeout="10s")
             except (OSError, ValueError, TypeError, ImportError) as error:
-                raise InvalidInput(f"no Dask scheduler answers at {shown(self.address)}") from error
+                raise InvalidInput(
+                    f"no Dask scheduler answers at {shown(self.address)}; start one (dask scheduler), or correct the address in the "
+                    "site file"
+                ) from error
             with found as client:
                 yield client
             return
@@ -137,7 +140,13 @@ def load_site(name: str) -> Site:
     if not there:
         raise InvalidInput(f"there is no site file {shown(name, 400)}{did_you_mean(name, known)}")
     try:
-        return Site.model_validate(plain_yaml.read(path, "a site file"), strict=True)
+        found = plain_yaml.read(path, "a site file")
+        if not found.keys() & Site.model_fields.keys():
+            raise InvalidInput(
+                f"{shown(path, 400)} is not a site file: it has none of {', '.join(Site.model_fields)}; name one that has, or one that "
+                f"comes with recortex: {', '.join(sorted(known))}"
+            )
+        return Site.model_validate(found, strict=True)
     except ValidationError as error:
         raise InvalidInput(f"{path}: {plain_yaml.complaint(error)}{_near(error)}") from error
 

@@ -11,6 +11,7 @@ from recortex.audit.base import Finding
 from recortex.audit.fits import audited
 from recortex.provenance import git_state, versions
 from recortex.report.scores import CONTROLS, MEANINGS, counted, score_groups
+from recortex.scores.base import Scores
 from recortex.stage import Figure, Node, Result, Source, Stage, first_line
 
 PARTS = (
@@ -65,7 +66,7 @@ def write_report(
     text = page.get_template("page.html").render(
         title=title.replace("_", " "),
         state=state,
-        lead=_lead(sources, rows),
+        lead=_lead(sources, rows, any(isinstance(node, Scores) for nodes in branches.values() for node in nodes.values())),
         contents=contents,
         parts=parts,
         scores=score_groups(rows),
@@ -109,9 +110,11 @@ def _figures(done: Sequence[tuple[str, Stage, Result]]) -> list[Figure]:
     return figures
 
 
-def _lead(sources: Sequence[Source], rows: Sequence[Mapping[str, Any]]) -> str:
+def _lead(sources: Sequence[Source], rows: Sequence[Mapping[str, Any]], asked: bool) -> str:
     names = "; ".join(source.name for source in sources) or "no data"
-    scored = f"{len(rows)} scores, each on trials that nothing was fitted on." if rows else "No scores were asked for."
+    scored = "There are no scores; what failed is told below." if asked else "No scores were asked for."
+    if rows:
+        scored = f"{len(rows)} scores, each on trials that nothing was fitted on."
     return f"{names}. {scored}"
 
 
@@ -120,7 +123,7 @@ def _stage_row(name: str, stage: Stage, result: Result) -> dict[str, str]:
         "name": name,
         "type": stage.type_name(),
         "about": first_line(type(stage)),
-        "size": human_bytes(result.path.stat().st_size),
+        "size": human_bytes(result.nbytes),
     }
 
 

@@ -110,7 +110,7 @@ class ImageScores(TestedScores):
         tested, truth = np.unique(names, return_inverse=True)
         if len(tested) < 2:
             raise InvalidInput("identification needs at least two tested stimuli; hold out more")
-        rows = rows_of(tested, shown["stimulus"], "decoded stimuli", "the pictures")
+        rows = rows_of(tested, shown["stimulus"], "decoded stimuli", self.stimuli.where())
         # colour counts only where both have it
         grey = self.grey or 1 in (made.shape("picture")[3], shown.shape("picture")[3])
         height, width = (self.size, self.size) if self.size else made.shape("picture")[1:3]
@@ -211,7 +211,7 @@ class ImageScores(TestedScores):
         order = np.argsort(-result["correlation"], kind="stable")
         some = order[np.unique(np.linspace(0, len(order) - 1, 16).round().astype(int))]
         names = result["stimulus"][some]
-        seen = shown["picture"][rows_of(names, shown["stimulus"], "decoded stimuli", "the pictures")] / 255
+        seen = shown["picture"][rows_of(names, shown["stimulus"], "decoded stimuli", self.stimuli.where())] / 255
         notes = [f"r {result['correlation'][row]:.2f}" for row in some]
         return [
             Figure(

@@ -36,7 +36,10 @@ class FixedSplit(Split):
         values = np.asarray(trials[self.column]).astype(str)
         for side in (self.train, self.test):
             if side not in values:
-                raise InvalidInput(f"split: no trial has {self.column} = {side}; the values are {listed(sorted(set(values)))}")
+                raise InvalidInput(
+                    f"split: no trial has {self.column} = {side}; the values are {listed(sorted(set(values)))}: say which trains "
+                    "and which tests with train: VALUE and test: VALUE, or name another column"
+                )
         return [Fold("test", np.flatnonzero(values == self.train), np.flatnonzero(values == self.test))]
 
     def describe(self) -> str:

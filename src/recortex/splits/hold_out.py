@@ -26,7 +26,13 @@ class HoldOut(Split):
     seed: int = Field(default=0, ge=0)
 
     def assign(self, trials: Trials) -> list[Fold]:
-        """Make the one fold."""
+        """Make the one fold.
+
+        Raises
+        ------
+        InvalidInput
+            There is one group only, or the share takes all.
+        """
         labels = self.groups(trials)
         groups = np.unique(labels)
         if len(groups) < 2:
@@ -34,6 +40,11 @@ class HoldOut(Split):
                 f"split by {self.by}: all trials share {self.by} {groups[0]}, so none can be held out; use another column"
             )
         count = max(1, round(self.test * len(groups)))
+        if count == len(groups):
+            raise InvalidInput(
+                f"split: test: {self.test:g} holds out all of {count} {self.by} values, so nothing is left to train on; set a smaller "
+                "share, as test: 0.2"
+            )
         held_out = np.random.default_rng(self.seed).permutation(groups)[:count]
         test = np.isin(labels, held_out)
         return [Fold("test", np.flatnonzero(~test), np.flatnonzero(test))]

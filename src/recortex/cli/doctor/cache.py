@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,11 +39,16 @@ BLOCK = 64e6  # bytes read at once
 
 def look_cache(scope: Scope) -> list[Finding]:
     """Try the folder, and look into its results."""
+    root, by = cache_root(scope.cache)
+    elsewhere = "recortex doctor --cache FOLDER" if by == "--cache" else ELSEWHERE  # the option goes before the variable
+    return [replace(one, remedy=one.remedy.replace(ELSEWHERE, elsewhere)) for one in _look(root, by, scope)]
+
+
+def _look(root: Path, by: str, scope: Scope) -> list[Finding]:
     import psutil
 
     from recortex.disk import existing
 
-    root, by = cache_root(scope.cache)
     trial = try_folder(root)
     if trial.refused:
         return judge_trial(root, trial)

@@ -44,7 +44,11 @@ def look_disk(scope: Scope) -> list[Finding]:
 
     from recortex.data.manifests import data_folder
 
-    uses = {"cache": cache_root(scope.cache)[0], "data": data_folder(), "hub": Path(HF_HUB_CACHE)}
+    root, by = cache_root(scope.cache)
+    moves = dict(MOVES)
+    if by == "--cache":  # the option goes before the variable
+        moves["cache"] = f"recortex cache prune --cache {shlex.quote(str(root))}  # then: --cache FOLDER on another disk"
+    uses = {"cache": root, "data": data_folder(), "hub": Path(HF_HUB_CACHE)}
     try:
         uses |= {"outputs": Path.cwd(), "temporary": Path(tempfile.gettempdir())}
     except FileNotFoundError as error:  # no current folder, or none of those for temporary files can be written
@@ -60,7 +64,7 @@ def look_disk(scope: Scope) -> list[Finding]:
         about = os.statvfs(folder)
         free, total = about.f_bavail * about.f_frsize, about.f_blocks * about.f_frsize
         told = f"{', '.join(names)} ({folder})"
-        findings.append(judge_room(told, free, total, about.f_favail if about.f_files else None, MOVES[names[0]]))
+        findings.append(judge_room(told, free, total, about.f_favail if about.f_files else None, moves[names[0]]))
     return findings
 
 
