@@ -137,7 +137,7 @@ def join(stage: Stage, paths: Sequence[Path], tiling: Tiling, provenance: dict[s
                 draft.put(name, np.concatenate([result[name] for result in results], axis=axis))
                 continue
             shape = (*head.shape[:axis], tiling.size, *head.shape[axis + 1 :])
-            draft.create(name, shape, head.dtype)
+            draft.create(name, shape, head.dtype, axis, head.shape[axis])
             start = 0
             for result in results:
                 values = result[name]

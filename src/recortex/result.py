@@ -1,8 +1,8 @@
 """A finished stage's file, read with every check there is on its bytes.
 
 HDF5 of version 1.10 has checksums for its own structure; each chunk of an array is a zlib stream that stores its bytes uncompressed,
-for the Adler-32 at its end (HDF5's own fletcher32 takes a chunk of zeros for sound, and lost pages read as zeros); an array read
-whole is held against a sum of its own, which knows the chunks' places; attributes carry a seal.
+for the Adler-32 at its end (HDF5's own fletcher32 takes a chunk of zeros for sound, and lost pages read as zeros); each chunk is
+held against a sum of its own besides, which knows the chunk's place; attributes carry a seal.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
-import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +19,7 @@ import h5py
 import numpy as np
 
 from recortex import disk
+from recortex.chunks import aligned, grid, places, sum_of
 from recortex.errors import CannotRead, DamagedFile
 
 if TYPE_CHECKING:
@@ -82,8 +82,8 @@ class Result(Mapping[str, np.ndarray]):
     def __getitem__(self, name: str) -> np.ndarray:
         return self.read(name)
 
-    def read(self, name: str, rows: slice | np.ndarray = slice(None)) -> np.ndarray:
-        """Read an array, or some rows (first axis) of it.
+    def read(self, name: str, rows: slice | np.ndarray = slice(None), columns: slice = slice(None)) -> np.ndarray:
+        """Read an array, or some of its rows (first axis) or columns (last axis), whole chunks of it in turn.
 
         Raises
         ------
@@ -92,26 +92,47 @@ class Result(Mapping[str, np.ndarray]):
         DamagedFile
             The bytes on disk are not those that were written.
         """
-        if isinstance(rows, slice) and (rows.step or 1) < 1:
-            raise IndexError(f"{name}: rows are read forwards; turn them round afterwards")
+        if any(isinstance(some, slice) and (some.step or 1) < 1 for some in (rows, columns)):
+            raise IndexError(f"{name}: rows and columns are read forwards; turn them round afterwards")
         if name not in self._arrays:
             raise KeyError(f"{name}; {self.path.name} holds {', '.join(self._arrays)}")
         with self._open() as file:
             try:
-                dataset = file[name]
-                place = rows if dataset.ndim else ()
-                values = np.asarray(dataset[place], dtype=dataset.dtype)
-                if (
-                    values.shape == dataset.shape
-                    and isinstance(rows, slice)
-                    and not _is_whole(values, self._arrays[name]["sums"])
-                ):
-                    raise DamagedFile(self.path, f"{name} is not what was written")
+                values = self._sound(file[name], self._arrays[name], rows, columns)
                 if values.dtype.kind == "S":
                     return np.char.decode(values, "utf-8")
-                return values.astype(bool) if dataset.attrs.get("dtype") == "bool" else values
+                return values.astype(bool) if file[name].attrs.get("dtype") == "bool" else values
             except (OSError, RuntimeError, KeyError, ValueError) as error:
                 raise _damage(self.path, error, f"{name} cannot be read") from error
+
+    def _sound(self, dataset: Any, made: Mapping[str, Any], rows: slice | np.ndarray, columns: slice) -> np.ndarray:
+        """Some rows and columns, each chunk that holds any of them held against its sum."""
+        if not dataset.ndim:
+            values = np.asarray(dataset[()], dtype=dataset.dtype)
+            self._check(dataset.name, values, made["sums"][0])
+            return values
+        shape, chunks = dataset.shape, made["chunks"]
+        first, numbered = chunks[0], grid(shape, chunks)
+        wanted, low, high = np.arange(shape[0])[rows], [0] * len(shape), list(shape)
+        across: tuple[Any, ...] = ()
+        if len(shape) > 1:
+            begin, end, step = columns.indices(shape[-1])
+            low[-1], high[-1] = aligned(columns, shape[-1], chunks[-1])
+            across = (..., slice(begin - low[-1], max(end, begin) - low[-1], step))
+        width = [len(range(shape[-1])[columns])] if across else []
+        out = np.empty((len(wanted), *shape[1 : len(shape) - len(width)], *width), dataset.dtype)
+        for number in np.unique(wanted // first):
+            low[0], high[0] = int(number * first), min(int((number + 1) * first), shape[0])
+            slab = np.asarray(dataset[tuple(map(slice, low, high))], dtype=dataset.dtype)
+            for place, inside in places(low, high, chunks):
+                self._check(dataset.name, slab[inside], made["sums"][int(np.ravel_multi_index(place, numbered))])
+            mine = wanted // first == number
+            out[mine] = slab[wanted[mine] - low[0]][across]
+        return out
+
+    def _check(self, name: str, values: np.ndarray, written: int) -> None:
+        if sum_of(values) != written:
+            raise DamagedFile(self.path, f"{name.lstrip('/')} is not what was written")
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._arrays)
@@ -162,21 +183,6 @@ def _damage(path: Path, error: Exception, reason: str) -> Exception:
 
 def _plain(value: Any) -> Any:
     return value.decode() if isinstance(value, bytes) else value
-
-
-def sum_of(values: np.ndarray) -> int:
-    """CRC-32 of an array's bytes in order."""
-    return zlib.crc32(np.atleast_1d(np.ascontiguousarray(values)).view(np.uint8).data)
-
-
-def _is_whole(values: np.ndarray, sums: list[list[int]]) -> bool:
-    """Whether an array is what was written, slice by slice: the axis, where it stops, and its sum."""
-    start = 0
-    for axis, stop, written in sums:
-        if sum_of(values[(slice(None),) * axis + (slice(start, stop),)] if values.ndim else values) != written:
-            return False
-        start = stop
-    return True
 
 
 def seal(words: Mapping[str, str]) -> str:

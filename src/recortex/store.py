@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,10 @@ import numpy as np
 
 from recortex import disk
 from recortex.arrays import Array
+from recortex.chunks import chunk_shape, grid, places, sum_of
 from recortex.errors import CannotWrite, DamagedFile
 from recortex.interrupts import held_back
-from recortex.result import MARK, SEAL, Result, identity, seal, sum_of
+from recortex.result import MARK, SEAL, Result, identity, seal
 from recortex.unfinished import Unfinished, hold
 
 AT_ONCE = 2**23  # bytes written between two looks at whether the disk still takes them
@@ -43,14 +45,15 @@ class Draft:
     arrays: dict[str, Any] = field(default_factory=dict)
     variables: dict[str, Any] = field(default_factory=dict)
 
-    def create(self, name: str, shape: tuple[int, ...], dtype: np.dtype) -> None:
-        """Make room for an array; its dimensions become HDF5 dimension scales."""
+    def create(self, name: str, shape: tuple[int, ...], dtype: np.dtype, axis: int = 0, step: int | None = None) -> None:
+        """Make room for an array that comes in slices of `step` along an axis; its dimensions become HDF5 dimension scales."""
         spec = self.promised[name]
         for dim, size in zip(spec.dims, shape, strict=True):
             if dim not in self.file.dimensions:
                 self.file.dimensions[dim] = size
         stored = np.dtype("int8") if dtype.kind == "b" else dtype
-        checked = {"compression": "gzip", "compression_opts": 0} if shape else {}
+        chunks = chunk_shape(shape, stored.itemsize, axis, step)
+        checked = {"compression": "gzip", "compression_opts": 0, "chunks": chunks} if shape else {}
         variable = self.file.create_variable(name, spec.dims, stored, **checked)
         if spec.units:
             variable.attrs["units"] = spec.units
@@ -60,7 +63,7 @@ class Draft:
             variable.attrs["dtype"] = "bool"  # as xarray writes and reads booleans
         if dtype.kind == "S":
             variable.attrs["_Encoding"] = "utf-8"  # as xarray reads words
-        self.arrays[name] = {"dims": spec.dims, "shape": list(shape), "sums": []}
+        self.arrays[name] = {"dims": spec.dims, "shape": list(shape), "chunks": chunks, "sums": [0] * prod(grid(shape, chunks))}
         self.variables[name] = variable
 
     def put(self, name: str, values: Any) -> None:
@@ -73,15 +76,15 @@ class Draft:
         self.create(name, values.shape, values.dtype)
         if not values.ndim:
             self.variables[name][...] = values
-            self.arrays[name]["sums"] = [[0, 1, sum_of(values)]]
+            self.arrays[name]["sums"] = [sum_of(values)]
             return
-        chunk = self.variables[name].chunks[0]
+        chunk = self.arrays[name]["chunks"][0]
         rows = max(1, AT_ONCE // max(1, chunk * values[:1].nbytes)) * chunk
         for start in range(0, len(values), rows):
             self.write(name, start, values[start : start + rows])
 
     def write(self, name: str, start: int, values: np.ndarray, axis: int = 0) -> None:
-        """Write a slice of an array that was made with `create`; slices come in order.
+        """Write a slice of an array that was made with `create`, of whole chunks.
 
         Raises
         ------
@@ -93,7 +96,12 @@ class Draft:
         place = (slice(None),) * axis + (slice(start, start + values.shape[axis]),)
         self.variables[name][place] = values
         self.unfinished.check()
-        self.arrays[name]["sums"].append([axis, start + values.shape[axis], sum_of(values)])
+        made = self.arrays[name]
+        low = [start if place == axis else 0 for place in range(values.ndim)]
+        high = [below + size for below, size in zip(low, values.shape, strict=True)]
+        shape = grid(made["shape"], made["chunks"])
+        for numbers, inside in places(low, high, made["chunks"]):
+            made["sums"][int(np.ravel_multi_index(numbers, shape))] = sum_of(values[inside])
 
 
 @dataclass(frozen=True)

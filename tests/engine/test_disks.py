@@ -60,7 +60,7 @@ def left_behind() -> list[str]:
 
 
 def test_a_disk_that_fills_up_at_any_write_leaves_nothing_and_the_next_run_succeeds(monkeypatch: pytest.MonkeyPatch) -> None:
-    stage = Numbers(count=60_000)  # several chunks, so that HDF5 writes them, its index and its heads at moments of its own
+    stage = Numbers(count=400_000)  # several chunks, so that HDF5 writes them, its index and its heads at moments of its own
     counting: list[int] = []
     with monkeypatch.context() as patched:
         patched.setattr(os, "pwrite", lambda *words, call=os.pwrite: counting.append(1) or call(*words))
