@@ -16,7 +16,7 @@ class Rotated(Protocol):
     """A tile of targets in the eigenbasis of a training set, against its validation set."""
 
     def moments(self, alphas: Any, with_sums: bool) -> Moments:
-        """Of the predictions at each alpha: (alpha,), the same for all targets, or (alpha, target)."""
+        """Of the predictions at each alpha, (alpha,)."""
 
     def only(self, targets: np.ndarray) -> Rotated:
         """Some targets of the tile."""
@@ -28,6 +28,9 @@ class Side(Protocol):
     @property
     def n_splits(self) -> int:
         """How many folds there are."""
+
+    def only(self, tile: Any, targets: np.ndarray) -> Any:
+        """Some targets of a tile."""
 
     def rotated(self, number: int, tile: Any) -> Rotated:
         """A tile in the eigenbasis of a fold."""

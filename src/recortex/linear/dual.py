@@ -131,16 +131,14 @@ class DualRotated:
     def predictions(self, alpha: Any) -> Any:
         """About the training means, (test row, target), at one alpha or one a target."""
         by_axis = shrinkage(self.eigenvalues, alpha, self.basis)
-        if by_axis.shape[1] == 1:
-            return (self.rows * by_axis.T) @ self.basis
-        return self.rows @ (self.basis * by_axis)
+        return (self.rows * by_axis.T) @ self.basis if by_axis.shape[1] == 1 else self.rows @ (self.basis * by_axis)
 
     def only(self, targets: np.ndarray) -> DualRotated:
         """Some targets of the tile."""
         return replace(self, basis=self.basis[:, targets], truth=self.truth[:, targets])
 
     def moments(self, alphas: Any, with_sums: bool) -> Moments:
-        """Of the predictions at each alpha: (alpha,), the same for all targets, or (alpha, target)."""
+        """Of the predictions at each alpha, (alpha,)."""
         xp = array_namespace(self.basis)
         weight = like(self.weight, self.basis)
         even = bool(xp.all(weight == 1.0))
@@ -210,6 +208,10 @@ class Dual:
     def n_splits(self) -> int:
         """How many folds there are."""
         return len(self.splits)
+
+    def only(self, tile: DualTile, targets: np.ndarray) -> DualTile:
+        """Some targets of a tile."""
+        return DualTile(tile.values[:, targets], tile.shift[targets]) if len(targets) < len(tile.shift) else tile
 
     def rotated(self, number: int, tile: DualTile) -> DualRotated:
         """A tile in the eigenbasis of a fold, against its validation set."""

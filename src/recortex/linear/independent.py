@@ -82,17 +82,17 @@ class Units:
         return float(self.row_weight.sum())
 
     def means(self, y: np.ndarray) -> np.ndarray:
-        """Weighted means of the targets, (row, target), over the rows of each unit, (unit, target), float64."""
-        rows = y[self.row].astype(np.float64)
+        """Weighted means of the targets, (row, target), over the rows of each unit, (unit, target)."""
         if self.count == len(self.row):
-            return rows
-        return np.add.reduceat(rows * self.row_weight[:, None], self.start) / self.weight[:, None]
+            return y[self.row]
+        total = np.add.reduceat(y[self.row] * self.row_weight[:, None], self.start)
+        return (total / self.weight[:, None]).astype(y.dtype)
 
     def within(self, y: np.ndarray) -> np.ndarray:
         """Weighted sum of squares of the rows about the means of their units, (target,)."""
         if self.count == len(self.row):
             return np.zeros(y.shape[1])
-        away = y[self.row] - np.repeat(self.means(y), np.diff(self.start, append=len(self.row)), axis=0)
+        away = y[self.row].astype(np.float64) - np.repeat(self.means(y), np.diff(self.start, append=len(self.row)), axis=0)
         return np.einsum("i,ij,ij->j", self.row_weight, away, away)
 
     def groups_by_size(self) -> Iterator[np.ndarray]:

@@ -110,32 +110,17 @@ class Rotated:
     factor: Any
     test: SufficientStatistics
 
-    def moments(self, alphas: Any, with_sums: bool) -> Moments:
-        """Of the predictions at each alpha.
-
-        Parameters
-        ----------
-        alphas : array, (alpha,) or (alpha, target)
-            The same for all targets, or for each its own.
-        with_sums : bool
-        """
+    def moments(self, alphas: np.ndarray, with_sums: bool) -> Moments:
+        """Of the predictions at each alpha, (alpha,)."""
         xp = array_namespace(self.basis)
-        both = self.basis * self.products
-        first = self.basis * self.sums[:, None] if with_sums else None
-        products, squares, sums = [], [], []
-        for alpha in alphas:
-            by_axis = shrinkage(self.eigenvalues, alpha, self.basis)
-            products.append(_contract(by_axis, both))
-            if first is not None:
-                sums.append(_contract(by_axis, first))
-            squares.append(self._squares(by_axis))
+        by_axis = xp.stack([shrinkage(self.eigenvalues, float(alpha), self.basis)[:, 0] for alpha in alphas])
         return Moments(
             self.test.n,
             self.test.sum_y,
             self.test.yy,
-            xp.stack(products),
-            xp.stack(squares),
-            xp.stack(sums) if first is not None else None,
+            xp.astype(by_axis @ (self.basis * self.products), xp.float64),
+            xp.stack([self._squares(along) for along in by_axis]),
+            xp.astype((by_axis * self.sums) @ self.basis, xp.float64) if with_sums else None,
         )
 
     def only(self, targets: np.ndarray) -> Rotated:
@@ -145,18 +130,9 @@ class Rotated:
     def _squares(self, by_axis: Any) -> Any:
         xp = array_namespace(self.basis)
         total = xp.zeros(self.basis.shape[1], dtype=xp.float64, device=self.basis.device)
-        alone = by_axis.shape[1] == 1  # then scaling the short factor is cheaper than scaling all targets
-        factor = self.factor * by_axis.T if alone else self.factor
-        basis = self.basis if alone else self.basis * by_axis
+        factor = self.factor * by_axis
         for start in range(0, len(factor), _FACTOR_ROWS):
             # L' is zero left of its diagonal: each block of its rows starts at its own column.
-            part = factor[start : start + _FACTOR_ROWS, start:] @ basis[start:]
+            part = factor[start : start + _FACTOR_ROWS, start:] @ self.basis[start:]
             total += xp.astype(xp.sum(part * part, axis=0), xp.float64)
         return total
-
-
-def _contract(by_axis: Any, values: Any) -> Any:
-    """Sum over axes, (target,), float64."""
-    xp = array_namespace(values)
-    made = by_axis[:, 0] @ values if by_axis.shape[1] == 1 else xp.sum(by_axis * values, axis=0)
-    return xp.astype(made, xp.float64)

@@ -128,6 +128,10 @@ class FeatureSide:
         """How many folds there are."""
         return len(self.splits)
 
+    def only(self, tile: Tile, targets: np.ndarray) -> Tile:
+        """Some targets of a tile."""
+        return [atom.targets(targets) for atom in tile] if len(targets) < len(tile[0].yy) else tile
+
     def rotated(self, number: int, tile: Tile) -> Rotated:
         """A tile in the eigenbasis of a fold, against its validation set."""
         return self.splits[number].rotated(tile)
@@ -173,7 +177,7 @@ class Primal(FeatureSide):
 
     def bytes_per_target(self, itemsize: int) -> int:
         """What a target takes while its tile is scored, beyond its rows."""
-        return (len(self.data.bounds) + 5) * self.data.rows.shape[1] * itemsize
+        return (2 * len(self.data.bounds) + 8) * self.data.rows.shape[1] * itemsize
 
     def tile(self, y: np.ndarray, shift_y: np.ndarray) -> Tile:
         """Cross-products of a tile of targets, (row, target), a set an atom."""

@@ -11,7 +11,7 @@ from recortex.linear.design import Side
 from recortex.linear.device import on_cpu
 from recortex.linear.independent import Units
 from recortex.linear.moments import SCORES
-from recortex.linear.spectrum import gcv_errors, loo_residuals
+from recortex.linear.spectrum import LeaveOneOut, gcv_errors
 
 __all__ = ["SELECTIONS", "Choice", "Selection", "check", "is_centred"]
 
@@ -81,9 +81,8 @@ class Selection:
             )
         self.kind, self.score, self.alphas, self.design, self.units = kind, score, alphas, design, units
         self.centred = centred
-        self.axes = axes
-        if axes is not None and units is not None:
-            self.axes = axes[units.row[units.start]] * units.weight[:, None] ** 0.5
+        self.left_out: LeaveOneOut | None = None
+        self.axes = None if axes is None or units is None else axes[units.row[units.start]] * units.weight[:, None] ** 0.5
         self.descending = np.argsort(-alphas, kind="stable")
 
     def choose(self, tile: Any, y: np.ndarray | None) -> Choice:
@@ -128,32 +127,43 @@ class Selection:
         assert self.units is not None and self.axes is not None
         spectrum = self.design.spectrum(tile)
         means, within = self._unit_means(y)
+        if self.left_out is None:
+            self.left_out = LeaveOneOut(self.axes, spectrum.eigenvalues, self.units, self.alphas, means.dtype)
         errors = []
-        for alpha in self.alphas:
-            left = loo_residuals(spectrum, self.axes, self.units, means, float(alpha))
+        for place in range(len(self.alphas)):
+            left = self.left_out.residuals(spectrum.coordinates, means, place)
             errors.append((np.einsum("ij,ij->j", left, left) + within) / self.units.total)
         return self._as_score(np.array(errors), y)
 
     def _refined(self, tile: Any, y: np.ndarray) -> Choice:
         """The best alpha of generalised cross-validation, then by folds uphill from it, until both neighbours are no better."""
         order = np.argsort(self.alphas, kind="stable")
-        grid, last = self.alphas[order], len(order) - 1
+        last = len(order) - 1
         at = np.argsort(order)[self._largest_of_best(self._by_gcv(tile, y))]
-        scores = np.full((len(grid), y.shape[1]), np.nan)
-        parts = [self.design.rotated(number, tile) for number in range(self.design.n_splits)]
-        columns, wanted = np.arange(y.shape[1]), np.clip(at + _BESIDE, 0, last)
+        scores = np.full((len(order), y.shape[1]), np.nan)
+        columns = np.arange(y.shape[1])
         while columns.size:
-            made = sum(on_cpu(part.moments(grid[wanted], self.score == "r").score(self.score)) for part in parts)
-            scores[wanted, columns] = np.asarray(made) / len(parts)
+            beside = np.clip(at[columns] + _BESIDE, 0, last)
+            wanted = np.zeros((len(order), len(columns)), bool)
+            wanted[beside, np.arange(len(columns))] = True
+            wanted &= np.isnan(scores[:, columns])
+            self._score(scores, wanted, columns, self.design.only(tile, columns), self.alphas[order])
             known = np.where(np.isnan(scores[:, columns]), -np.inf, scores[:, columns])
             at[columns] = last - known[::-1].argmax(axis=0)
-            wanted = np.clip(at[columns] + _BESIDE, 0, last)
-            unsure = np.isnan(scores[wanted, columns]).any(axis=0)
-            columns, wanted = columns[unsure], wanted[:, unsure]
-            parts = [part.only(np.flatnonzero(unsure)) for part in parts]
+            columns = columns[np.isnan(scores[np.clip(at[columns] + _BESIDE, 0, last), columns]).any(axis=0)]
         back = np.empty_like(scores)
         back[order] = scores
         return Choice(order[at], back)
+
+    def _score(self, scores: np.ndarray, wanted: np.ndarray, columns: np.ndarray, tile: Any, grid: np.ndarray) -> None:
+        """Fill in scores of folds where they are wanted, (alpha, column): the targets that want one alpha together."""
+        scores[:, columns] = np.where(wanted, 0.0, scores[:, columns])
+        for number in range(self.design.n_splits):
+            rotated = self.design.rotated(number, tile)
+            for place in np.flatnonzero(wanted.any(axis=1)):
+                some = np.flatnonzero(wanted[place])
+                made = rotated.only(some).moments(grid[place : place + 1], self.score == "r").score(self.score)
+                scores[place, columns[some]] += on_cpu(made)[0] / self.design.n_splits
 
     def _largest_of_best(self, scores: np.ndarray) -> np.ndarray:
         """Of equal scores the largest alpha."""
@@ -173,8 +183,8 @@ class Selection:
         means, within = self.units.means(y), self.units.within(y)
         weight = self.units.weight
         if self.units.fit_intercept:
-            means = means - (weight / weight.sum()) @ means
-        return means * weight[:, None] ** 0.5, within
+            means = means - ((weight / weight.sum()) @ means).astype(means.dtype)
+        return means if (weight == 1).all() else means * weight[:, None].astype(means.dtype) ** 0.5, within
 
 
 def is_centred(values: np.ndarray) -> np.ndarray:

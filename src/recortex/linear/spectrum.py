@@ -20,7 +20,7 @@ import numpy as np
 
 from recortex.linear.independent import Units
 
-__all__ = ["Spectrum", "gcv_errors", "loo_residuals"]
+__all__ = ["LeaveOneOut", "Spectrum", "gcv_errors"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,33 +64,57 @@ def gcv_errors(spectrum: Spectrum, units: Units, within: np.ndarray, alphas: np.
     return (residual * (units.count / freedom[:, None]) ** 2 + within) / units.total
 
 
-def loo_residuals(spectrum: Spectrum, axes: np.ndarray, units: Units, means: np.ndarray, alpha: float) -> np.ndarray:
-    """What is left of each unit when all of its group were left out of the fit, (unit, target).
+class LeaveOneOut:
+    """What the features say of leaving out each unit, with all others of its group, at every alpha.
 
     Parameters
     ----------
-    spectrum : Spectrum
-    axes : array, (unit, axis)
+    axes : array, (unit, axis), float64
         Orthonormal coordinates of the units, with the roots of their weights.
+    eigenvalues : array, (axis,)
     units : Units
-    means : array, (unit, target)
-        Centred targets with the roots of their weights, as the result.
-    alpha : float
+    alphas : array, (alpha,)
+    dtype : dtype
+        Of the targets.
     """
-    unreached = units.count - units.fit_intercept - len(spectrum.eigenvalues)
-    root = units.weight**0.5 / units.total**0.5 if units.fit_intercept else np.zeros(units.count)
-    if unreached <= 0:
-        left = 1.0 / (spectrum.eigenvalues + alpha)
-        residual, kept = axes @ (left[:, None] * spectrum.coordinates), left
-    else:
-        kept = -spectrum.eigenvalues / (spectrum.eigenvalues + alpha)
-        residual = means + axes @ (kept[:, None] * spectrum.coordinates)
-    base = 0.0 if unreached <= 0 else 1.0
-    out = np.empty_like(residual)
-    for members in units.groups_by_size():  # (group, member)
-        inside = axes[members]
+
+    def __init__(self, axes: np.ndarray, eigenvalues: np.ndarray, units: Units, alphas: np.ndarray, dtype: np.dtype):
+        self.units, self.axes = units, axes.astype(dtype)
+        # with nothing beyond the features' reach, R / a; else R, of which the identity comes apart
+        self.reached = units.count - units.fit_intercept - len(eigenvalues) <= 0
+        left = 1.0 / (eigenvalues + alphas[:, None])
+        self.kept = left if self.reached else -eigenvalues * left
+        root = units.weight**0.5 / units.total**0.5 if units.fit_intercept else np.zeros(units.count)
+        self.groups = list(units.groups_by_size())
+        self.blocks = [[self._blocks(axes, kept, root, members) for members in self.groups] for kept in self.kept]
+
+    def _blocks(self, axes: np.ndarray, kept: np.ndarray, root: np.ndarray, members: np.ndarray) -> np.ndarray:
+        """The part of R, or R / a, that groups of one size have to themselves: (group, member, member), (unit,) for single ones."""
+        if members.shape[1] == 1:
+            alone = members[:, 0]
+            return axes[alone] ** 2 @ kept + (0.0 if self.reached else 1.0 - root[alone] ** 2)
+        inside, away = axes[members], root[members]
         blocks = (inside * kept) @ inside.transpose(0, 2, 1)
-        if base:
-            blocks += np.eye(members.shape[1]) - root[members][:, :, None] * root[members][:, None, :]
-        out[members] = np.linalg.solve(blocks, residual[members])
-    return out
+        return blocks if self.reached else blocks + np.eye(members.shape[1]) - away[:, :, None] * away[:, None, :]
+
+    def residuals(self, coordinates: np.ndarray, means: np.ndarray, place: int) -> np.ndarray:
+        """What is left of each unit when all of its group were left out of the fit, (unit, target).
+
+        Parameters
+        ----------
+        coordinates : array, (axis, target)
+            Of a `Spectrum`.
+        means : array, (unit, target)
+            Centred targets with the roots of their weights, as the result.
+        place : int
+            Of the alpha.
+        """
+        residual = self.axes @ (self.kept[place][:, None] * coordinates).astype(self.axes.dtype)
+        if not self.reached:
+            residual += means
+        for members, blocks in zip(self.groups, self.blocks[place], strict=True):
+            if members.shape[1] == 1:
+                residual[members[:, 0]] /= blocks[:, None].astype(residual.dtype)
+            else:
+                residual[members] = np.linalg.solve(blocks, residual[members])
+        return residual
