@@ -76,8 +76,9 @@ class DualSplit:
 
     def rotate(self, y: Any) -> Any:
         """B, (axis, target)."""
-        centred = (y[self.train] - self.mean(y)) * like(self.weight[:, None] ** 0.5, y)
-        return like(self.path.vectors, y).T @ centred
+        # the vectors of a centred kernel are orthogonal to the roots of the weights, so that no mean need be taken off
+        root = like(self.weight[:, None] ** 0.5, self.path.vectors)
+        return like(self.path.vectors * root, y).T @ y[self.train]
 
     def rotated(self, tile: DualTile) -> DualRotated:
         """A tile in the eigenbasis, against the validation set."""

@@ -79,9 +79,7 @@ class RidgePath:
 
 def shrinkage(eigenvalues: Any, alpha: Any, values: Any) -> Any:
     """1 / (w + alpha) in the precision of `values`: (axis, 1) for one alpha, (axis, target) for one a target."""
-    xp = array_namespace(eigenvalues)
-    alpha = xp.asarray(alpha, dtype=xp.float64, device=eigenvalues.device)
-    return like(1.0 / (eigenvalues[:, None] + alpha), values)
+    return 1.0 / (like(eigenvalues, values)[:, None] + like(alpha, values))
 
 
 @dataclass(frozen=True, eq=False)
