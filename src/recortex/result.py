@@ -101,7 +101,8 @@ class Result(Mapping[str, np.ndarray]):
                 values = self._sound(file[name], self._arrays[name], rows, columns)
                 if values.dtype.kind == "S":
                     return np.char.decode(values, "utf-8")
-                return values.astype(bool) if file[name].attrs.get("dtype") == "bool" else values
+                # not by the array's own attributes, which xarray reads: they lie where HDF5 has no checksums
+                return values.astype(bool) if self._arrays[name]["bool"] else values
             except (OSError, RuntimeError, KeyError, ValueError) as error:
                 raise _damage(self.path, error, f"{name} cannot be read") from error
 

@@ -63,7 +63,13 @@ class Draft:
             variable.attrs["dtype"] = "bool"  # as xarray writes and reads booleans
         if dtype.kind == "S":
             variable.attrs["_Encoding"] = "utf-8"  # as xarray reads words
-        self.arrays[name] = {"dims": spec.dims, "shape": list(shape), "chunks": chunks, "sums": [0] * prod(grid(shape, chunks))}
+        self.arrays[name] = {
+            "dims": spec.dims,
+            "shape": list(shape),
+            "bool": dtype.kind == "b",
+            "chunks": chunks,
+            "sums": [0] * prod(grid(shape, chunks)),
+        }
         self.variables[name] = variable
 
     def put(self, name: str, values: Any) -> None:

@@ -114,3 +114,17 @@ def test_a_chunk_in_the_place_of_another_is_found_by_whatever_read_meets_it(data
             swapped.read("x", slice(row, row + 2), slice(column, column + 2)), values[row : row + 2, column : column + 2]
         )
     copy.unlink()
+
+
+def test_truths_stay_truths_where_an_attribute_for_xarray_goes_bad() -> None:
+    result = store.current().write("Made", "truths", {"x": Array("a")}, lambda draft: draft.put("x", np.array([True, False])), {})
+    content = result.path.read_bytes()
+    assert content.count(b"bool") == 2  # one of them in the sealed head, one where HDF5 keeps words without a checksum
+    for place in (content.index(b"bool"), content.rindex(b"bool")):
+        copy = result.path.with_name("worse.h5")
+        copy.write_bytes(content[:place] + b"dull" + content[place + 4 :])
+        try:
+            assert store.Result(copy)["x"].dtype == bool
+        except DamagedFile:
+            pass
+        copy.unlink()
