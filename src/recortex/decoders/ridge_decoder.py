@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
 from recortex.decoders.base import Decoder, check_units
-from recortex.stage import Array
+from recortex.stage import NOT_IN_KEY, Array
 
 # to four digits: the last ones of a power depend on the machine, and a default is part of a key
 ALPHAS = tuple(float(f"{alpha:.4g}") for alpha in np.logspace(-1, 7, 17))
@@ -30,16 +30,24 @@ class RidgeDecoder(Decoder):
         Folds of the choice of alpha and of the calibration; they keep together what the split keeps together.
     standardise : bool
         Whether units are scaled to unit variance, by training trials of each inner fold alone.
+    selection : "kfold", "gcv", "loo" or "gcv+kfold"
+        How penalties are compared inside a fold's training trials: over folds; by generalised cross-validation, fast, which counts
+        trials of the same features as one and refuses groups of several; by leaving out each group; or over folds near the best of
+        the second.
+    device : str, optional
+        Where it is computed: a device of torch, as "cuda", instead of NumPy.
     calibration : "variance", "regression" or "none"
         Give each feature that is decoded at all (out-of-fold correlation beyond chance) the spread it has in training, or give
         all the least-squares one, or leave them shrunk.
     """
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     alphas: tuple[float, ...] = Field(default=ALPHAS, min_length=1)
     cv: int = Field(default=5, ge=2)
     standardise: bool = True
+    selection: Literal["kfold", "gcv", "loo", "gcv+kfold"] = "kfold"
+    device: Annotated[str | None, NOT_IN_KEY] = None
     calibration: Literal["variance", "regression", "none"] = "variance"
 
     returns: ClassVar[dict[str, Array]] = Decoder.returns | {
@@ -56,7 +64,14 @@ class RidgeDecoder(Decoder):
         """A fresh CalibratedRidgeCV."""
         from recortex.linear import CalibratedRidgeCV
 
-        return CalibratedRidgeCV(self.alphas, cv=self.cv, scale_features=self.standardise, calibration=self.calibration)
+        return CalibratedRidgeCV(
+            self.alphas,
+            cv=self.cv,
+            selection=self.selection,
+            scale_features=self.standardise,
+            device=self.device,
+            calibration=self.calibration,
+        )
 
     def learned(self, estimator: Any) -> dict[str, np.ndarray]:
         """Weights, penalties and calibration."""

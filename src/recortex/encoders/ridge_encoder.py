@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
 from recortex.encoders.base import Encoder, check_width
-from recortex.stage import Array
+from recortex.stage import NOT_IN_KEY, Array
 
 # to four digits: the last ones of a power depend on the machine, and a default is part of a key
 ALPHAS = tuple(float(f"{alpha:.4g}") for alpha in np.logspace(-1, 7, 17))
@@ -27,13 +27,21 @@ class RidgeEncoder(Encoder):
         Folds of the choice of alpha; they keep together what the split keeps together.
     standardise : bool
         Whether features are scaled to unit variance, by training trials of each inner fold alone.
+    selection : "kfold", "gcv", "loo" or "gcv+kfold"
+        How penalties are compared inside a fold's training trials: over folds; by generalised cross-validation, fast, which counts
+        trials of the same features as one and refuses groups of several; by leaving out each group; or over folds near the best of
+        the second.
+    device : str, optional
+        Where it is computed: a device of torch, as "cuda", instead of NumPy.
     """
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     alphas: tuple[float, ...] = Field(default=ALPHAS, min_length=1)
     cv: int = Field(default=5, ge=2)
     standardise: bool = False
+    selection: Literal["kfold", "gcv", "loo", "gcv+kfold"] = "kfold"
+    device: Annotated[str | None, NOT_IN_KEY] = None
 
     returns: ClassVar[dict[str, Array]] = Encoder.returns | {
         "coef": Array("fold", "feature", "unit", units="", about="weights of each fold's fit, on features as they are"),
@@ -47,7 +55,7 @@ class RidgeEncoder(Encoder):
         """A fresh RidgeCV."""
         from recortex.linear import RidgeCV
 
-        return RidgeCV(self.alphas, cv=self.cv, scale_features=self.standardise)
+        return RidgeCV(self.alphas, cv=self.cv, selection=self.selection, scale_features=self.standardise, device=self.device)
 
     def learned(self, estimator: Any) -> dict[str, np.ndarray]:
         """Weights and penalties."""
