@@ -111,13 +111,13 @@ class FitAudit(Audit):
 
     def examine(self) -> list[Finding]:
         """Fit twice, with and without noise."""
-        pairs, kind = self.fit.pairs(), type(self.fit).__name__
+        pairs, kind = self.fit.sampled_pairs(), type(self.fit).__name__
         fold = pairs.folds[-1]
         some = replace(pairs, folds=[pairs.folds[0], fold] if len(pairs.folds) > 1 else [fold])
         kept = self._kept(pairs)
         # from the recording on, so that what a fit does before it splits is seen too
         blind = self.fit.model_copy(update={"brain": NoisyBrain(self.fit.brain, fold.test)})
-        noisy = with_noise(replace(blind.pairs(), folds=some.folds), fold.test)
+        noisy = with_noise(replace(blind.sampled_pairs(), folds=some.folds), fold.test)
         (prediction, learned), (_, relearned) = self.fit.fit_folds(some), blind.fit_folds(noisy)
         if differing := _differing(learned, relearned):
             if _differing(learned, self.fit.fit_folds(some)[1]):
@@ -156,7 +156,8 @@ class FitAudit(Audit):
             ]
         stored = self.fit.run()
         there = np.isin(stored["row"], fold.test)
-        if not _same(stored[self.fit.predicts][there], prediction[np.isin(some.held_out(), fold.test)]):
+        predicted = stored.read(self.fit.predicts, columns=self.fit.sample())
+        if not _same(predicted[there], prediction[np.isin(some.held_out(), fold.test)]):
             return [
                 Finding(
                     "refuse",

@@ -9,10 +9,35 @@ import numpy as np
 
 from recortex.data.base import Responses
 from recortex.fits.pairs import Pairs
+from recortex.stage import Result
+
+
+class NoisyResult:
+    """A recording's result with noise in place of some trials' responses, as they are read: all else is as on disk."""
+
+    def __init__(self, result: Result, rows: np.ndarray):
+        self._result, self._rows = result, rows
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return self.read(name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._result
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # of a copy that is being made, which has no result yet
+            raise AttributeError(name)
+        return getattr(self._result, name)
+
+    def read(self, name: str, rows: slice | np.ndarray = slice(None), columns: slice = slice(None)) -> np.ndarray:
+        """As of a result."""
+        if name != "responses":
+            return self._result.read(name, rows, columns)
+        return _noise_in(self._result.read(name, columns=columns), self._rows, self._rows)[rows]
 
 
 class NoisyBrain:
-    """A recording with noise in place of some trials' responses, in memory: all else is as the recording says.
+    """A recording with noise in place of some trials' responses.
 
     Parameters
     ----------
@@ -21,16 +46,19 @@ class NoisyBrain:
     """
 
     def __init__(self, brain: Responses, rows: np.ndarray):
-        result = brain.run()
-        self._brain = brain
-        self._arrays = {name: result[name] for name in result}
-        self._arrays["responses"] = _noise_in(self._arrays["responses"], rows, rows)
+        self._brain, self._result = brain, NoisyResult(brain.run(), rows)
 
-    def run(self) -> dict[str, np.ndarray]:
+    def run(self) -> NoisyResult:
         """The arrays."""
-        return self._arrays
+        return self._result
+
+    def trial_table(self) -> dict[str, np.ndarray]:
+        """As the recording says."""
+        return self._brain.trial_table()
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
         return getattr(self._brain, name)
 
 

@@ -25,9 +25,11 @@ READERS: dict[str, Any] = {
 }
 SUFFIXES = tuple(READERS)
 UNNAMED = (".npy", ".csv", ".tsv")
+IN_PARTS = (".npy", ".h5", ".hdf5")
+"""Kinds of files of which a part can be read without the rest."""
 
 
-def read_array(path: Path, name: str | None = None) -> np.ndarray:
+def read_array(path: Path, name: str | None = None, part: tuple[slice, ...] | None = None) -> np.ndarray:
     """Read one array.
 
     Parameters
@@ -37,6 +39,8 @@ def read_array(path: Path, name: str | None = None) -> np.ndarray:
     name : str, optional
         Which array, where the file holds several. In a .mat file ``struct.field`` stacks a field of a struct array along a new
         first axis; in an HDF5 file ``group/dataset`` reaches below.
+    part : tuple of slice, optional
+        Which part of it; of kinds of files not in `IN_PARTS` it takes the memory of the whole.
 
     Returns
     -------
@@ -52,7 +56,10 @@ def read_array(path: Path, name: str | None = None) -> np.ndarray:
     """
     reader = _reader(path, name)
     with in_our_words(path):
-        return reader.read(path, name)
+        if part is not None and path.suffix.lower() in IN_PARTS:
+            return reader.read(path, name, part=part)
+        values = reader.read(path, name)
+        return values if part is None else values[part]
 
 
 def shape_of(path: Path, name: str | None = None) -> tuple[int, ...] | None:

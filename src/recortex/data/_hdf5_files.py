@@ -43,7 +43,7 @@ def shape(path: Path, name: str | None, reverse: bool = False) -> tuple[int, ...
         return dataset.shape[::-1] if reverse else dataset.shape
 
 
-def read(path: Path, name: str | None, reverse: bool = False) -> np.ndarray:
+def read(path: Path, name: str | None, reverse: bool = False, part: tuple[slice, ...] = ()) -> np.ndarray:
     """Read a dataset.
 
     Parameters
@@ -52,10 +52,13 @@ def read(path: Path, name: str | None, reverse: bool = False) -> np.ndarray:
     name : str, optional
     reverse : bool
         Whether its axes were stored in reverse, as MATLAB does.
+    part : tuple of slice
+        As stored.
     """
     with _dataset(path, name) as dataset:
-        room_for(f"{path}: {dataset.name.strip('/')}", dataset.shape, dataset.dtype)
-        values = np.asarray(dataset[()])
+        shape = [len(range(size)[some]) for size, some in zip(dataset.shape, part, strict=True)] if part else dataset.shape
+        room_for(f"{path}: {dataset.name.strip('/')}", shape, dataset.dtype)
+        values = np.asarray(dataset[part])
         if dataset.attrs.get("MATLAB_class") == b"logical":
             values = values.astype(bool)
     return values.T if reverse else values

@@ -32,11 +32,14 @@ def shape(path: Path, name: str | None) -> tuple[int, ...]:
         return _header(path, *_stream(path, name, opened))[0]
 
 
-def read(path: Path, name: str | None) -> np.ndarray:
-    """Read an array."""
+def read(path: Path, name: str | None, part: tuple[slice, ...] = ()) -> np.ndarray:
+    """Read an array, or of an .npy file a part."""
     with ExitStack() as opened:
         handle, size, called = _stream(path, name, opened)
-        room_for(called, *_header(path, handle, size, called))
+        made, dtype = _header(path, handle, size, called)
+        room_for(called, [len(range(size)[some]) for size, some in zip(made, part, strict=True)] if part else made, dtype)
+    if part:
+        return np.array(np.load(path, mmap_mode="r", allow_pickle=False)[part])
     with ExitStack() as opened:
         return np.lib.format.read_array(_stream(path, name, opened)[0], allow_pickle=False)
 

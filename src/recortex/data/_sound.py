@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 from pathlib import Path
 
@@ -65,10 +66,10 @@ def sound(what: str, shape: tuple[int, ...], dtype: np.dtype) -> None:
         raise InvalidInput(f"{what} holds nothing: its shape is {shape}")
 
 
-def room_for(what: str, shape: tuple[int, ...], dtype: np.dtype) -> None:
+def room_for(what: str, shape: Sequence[int], dtype: np.dtype) -> None:
     """Refuse what does not fit into memory; as `sound`, but asked only where it is to be read."""
     afford(
         prod(shape) * dtype.itemsize,
-        f"{what}, {dtype} of shape {shape},",
+        f"{what}, {dtype} of shape {tuple(shape)},",
         "save a part of it (fewer trials or units), or as float32, or run where there is more",
     )

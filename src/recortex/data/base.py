@@ -59,8 +59,11 @@ class Responses(Stage):
 
     def compute(self) -> dict[str, Any]:
         """Check the recorded trials and average repeats where asked."""
-        arrays = self.measure()
-        check_responses(np.asarray(arrays["responses"]), self.where())
+        return self.checked(self.measure())
+
+    def checked(self, arrays: dict[str, Any], first: int = 0) -> dict[str, Any]:
+        """The arrays of `returns`, from recorded trials of units from the first on."""
+        check_responses(np.asarray(arrays["responses"]), self.where(), first)
         arrays.setdefault("n_repeats", np.ones(len(arrays["stimulus"]), dtype=int))
         return average_repeats(arrays, self.returns, self.where()) if self.repeats == "average" else arrays
 
@@ -125,8 +128,8 @@ class Captions(Stimuli):
     }
 
 
-def check_responses(responses: np.ndarray, owner: str) -> None:
-    """Refuse responses that no fit can use.
+def check_responses(responses: np.ndarray, owner: str, first: int = 0) -> None:
+    """Refuse responses that no fit can use; `first` is the number of their first unit.
 
     Raises
     ------
@@ -141,14 +144,15 @@ def check_responses(responses: np.ndarray, owner: str) -> None:
     broken = [unit for unit in suspect if not np.isfinite(responses[:, unit]).all()]
     if broken:
         row = int(np.flatnonzero(~np.isfinite(responses[:, broken[0]]))[0])
+        named = listed(first + unit for unit in broken)
         raise InvalidInput(
-            f"{owner}: {len(broken)} of {responses.shape[1]} units are NaN or infinite somewhere (units {listed(broken)}, the first "
-            f"in trial {row}, counted from 0); leave them out with drop_units: invalid, or mend the file"
+            f"{owner}: {len(broken)} of {responses.shape[1]} units are NaN or infinite somewhere (units {named}, the first in trial "
+            f"{row}, counted from 0); leave them out with drop_units: invalid, or mend the file"
         )
     constant = np.flatnonzero((responses == responses[:1]).all(axis=0)) if len(responses) > 1 else np.array([], dtype=int)
     if len(constant):
         raise InvalidInput(
-            f"{owner}: {len(constant)} of {responses.shape[1]} units never change (units {listed(constant)}, counted from 0), as "
+            f"{owner}: {len(constant)} of {responses.shape[1]} units never change (units {listed(first + constant)}, counted from 0), as "
             "outside the brain; leave them out with drop_units: invalid, or give a mask"
         )
 

@@ -7,12 +7,14 @@ from typing import Any, Literal
 
 import numpy as np
 
-from recortex.data._array_files import read_array, shape_of
+from recortex.data._array_files import IN_PARTS, read_array, shape_of
 from recortex.data._nifti import is_nifti, read_volumes, size_of
 from recortex.data._trial_table import read_trials
 from recortex.data.base import Responses
 from recortex.errors import InvalidInput
-from recortex.stage import LocalFile
+from recortex.stage import LocalFile, Tiling
+
+AT_ONCE = 2**26  # numbers of a part
 
 
 class ResponseFile(Responses):
@@ -54,8 +56,23 @@ class ResponseFile(Responses):
         """The file."""
         return str(self.path)
 
-    def measure(self) -> dict[str, Any]:
-        """Read the file and its trial table.
+    def tiling(self) -> Tiling | None:
+        """A part for some units, where a file is large and gives some of its columns without the rest."""
+        if is_nifti(self.path) or self.drop_units != "none" or self.path.suffix.lower() not in IN_PARTS:
+            return None
+        shape = shape_of(self.path, self.array)
+        if shape is None or len(shape) != 2:
+            return None
+        trials, units = shape[::-1] if self.trial_axis else shape
+        step = max(1, AT_ONCE // max(trials, 1))
+        return Tiling("unit", units, step) if units > step else None
+
+    def compute_tile(self, rows: range) -> dict[str, Any]:
+        """Some units."""
+        return self.checked(self.measure(slice(rows.start, rows.stop)), rows.start)
+
+    def measure(self, units: slice | None = None) -> dict[str, Any]:
+        """Read the file, or some of its units, and its trial table.
 
         Raises
         ------
@@ -67,12 +84,13 @@ class ResponseFile(Responses):
         if is_nifti(self.path):
             arrays = read_volumes(self.path, self.mask)
         else:
-            values = read_array(self.path, self.array)
+            part = None if units is None else (units, slice(None)) if self.trial_axis else (slice(None), units)
+            values = read_array(self.path, self.array, part)
             self._check_axes(values.shape)
             if values.dtype.kind == "b":
                 raise InvalidInput(f"{self.path} holds true and false; responses are numbers of shape (trial, unit)")
             values = values.T if self.trial_axis == 1 else values
-            arrays = {"responses": values, "column": np.arange(values.shape[1])}
+            arrays = {"responses": values, "column": np.arange(values.shape[1]) + (units.start if units else 0)}
         self._check_length(arrays["responses"].shape, len(table["stimulus"]))
         dtype = arrays["responses"].dtype
         # numbers that float32 cannot hold stay float64; either way in this machine's byte order, and as they are where they can be

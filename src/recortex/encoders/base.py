@@ -11,7 +11,10 @@ from recortex.features.base import Features
 from recortex.fits.base import Fit
 from recortex.fits.pairs import Pairs
 from recortex.splits.held_out import HELD_OUT, held_out_table
-from recortex.stage import Array, Figure, Result, Stage
+from recortex.stage import Array, Figure, Result, Stage, Tiling
+
+AT_ONCE = 2**26  # responses of a part, in trials x units
+SAMPLE = 4096  # units
 
 
 class Encoder(Fit):
@@ -57,13 +60,13 @@ class Encoder(Fit):
         """
         raise TypeError(f"{type(self).__name__} cannot be applied to new stimuli")
 
-    def pairs(self) -> Pairs:
-        """Features and responses, joined by stimulus and split."""
+    def pairs(self, units: slice = slice(None)) -> Pairs:
+        """Features and the responses of all units, or of some, joined by stimulus and split."""
         trials = self.brain.trial_table()
         folds = self.split.apply(trials, self.features.context_s())
         return Pairs(
             inputs=self.features.of(trials["stimulus"]),
-            targets=self.brain.run()["responses"],
+            targets=self.brain.run().read("responses", columns=units),
             trials=trials,
             folds=folds,
             groups=self.split.groups(trials),
@@ -75,7 +78,33 @@ class Encoder(Fit):
         """The features."""
         return self.features
 
+    def sample(self) -> slice:
+        """Every so many-th unit, where each is fitted without regard to the others."""
+        return slice(None, None, -(-self._size()[1] // SAMPLE)) if self.separable else slice(None)
+
+    def sampled_pairs(self) -> Pairs:
+        """As `pairs`, with the units of `sample` alone."""
+        return self.pairs(self.sample())
+
+    def tiling(self) -> Tiling | None:
+        """A part for some units, where these are fitted without regard to each other and do not fit into memory together."""
+        trials, units = self._size()
+        step = max(1, AT_ONCE // max(trials, 1))
+        return Tiling("unit", units, step) if self.separable and units > step else None
+
     def compute(self) -> dict[str, Any]:
+        """Fit, predict and score all units."""
+        return self._of(slice(None))
+
+    def compute_tile(self, rows: range) -> dict[str, Any]:
+        """As `compute`, for some units."""
+        return self._of(slice(rows.start, rows.stop))
+
+    def _size(self) -> tuple[int, int]:
+        trials, units = self.brain.run().shape("responses")
+        return trials, units
+
+    def _of(self, units: slice) -> dict[str, Any]:
         """Fit, predict and score.
 
         Raises
@@ -85,7 +114,7 @@ class Encoder(Fit):
         """
         from recortex.metrics import explained_variance, r2, unit_correlation
 
-        pairs = self.pairs()
+        pairs = self.pairs(units)
         if len(pairs.held_out()) < 2:
             raise InvalidInput("split: only one trial is held out, and over one there is no correlation; hold out more")
         prediction, fitted = self.fit_folds(pairs)

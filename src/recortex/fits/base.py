@@ -56,6 +56,14 @@ class Fit(Stage):
         """What the estimator meets: inputs and targets joined by stimulus, split and checked; before anything is fitted."""
         raise TypeError(f"{type(self).__name__} does not say what it fits on what")
 
+    def sample(self) -> slice:
+        """Targets that stand for all of them where not all can be fitted at once, as in an audit."""
+        return slice(None)
+
+    def sampled_pairs(self) -> Pairs:
+        """As `pairs`, with the targets of `sample` alone."""
+        return self.pairs()
+
     def estimator(self) -> Any:
         """A fresh estimator of scikit-learn's shape."""
         raise TypeError(f"{type(self).__name__} has no estimator")
