@@ -7,7 +7,7 @@ from himalaya.ridge import RidgeCV as HimalayaRidgeCV
 from sklearn.model_selection import KFold
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from recortex.linear import BandedRidgeCV, CalibratedRidgeCV, RidgeCV
+from recortex.linear import BandedRidgeCV, CalibratedRidgeCV, ReducedRidgeCV, RidgeCV
 
 ESTIMATORS = [
     RidgeCV(),
@@ -19,6 +19,8 @@ ESTIMATORS = [
     RidgeCV(selection="gcv"),
     RidgeCV(selection="gcv+kfold", scoring="r", solver="dual"),
     BandedRidgeCV(),
+    ReducedRidgeCV(),
+    ReducedRidgeCV(directions="random", scale_features=True),
     BandedRidgeCV(search="gradient", n_steps=2),
 ]
 

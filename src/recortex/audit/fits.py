@@ -193,7 +193,7 @@ def _differing(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> list
 
 def case_of(fit: Fit) -> Case:
     """What the detectors look at, of one fit."""
-    pairs = fit.pairs()
+    pairs = fit.sampled_pairs()
     brain = fit.brain.run()
     known: dict[str, Any] = {"n_repeats": brain["n_repeats"], "disclosures": _disclosures(fit, pairs)}
     if isinstance(fit, CategoryDecoder):
