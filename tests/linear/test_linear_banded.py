@@ -51,6 +51,22 @@ def test_candidates_are_ridge_on_weighted_columns(fit_intercept, selection) -> N
     np.testing.assert_allclose(model.predict(X), X @ coef.T + model.intercept_, rtol=1e-8)
 
 
+@pytest.mark.parametrize("search", ["random", "gradient"])
+def test_bands_of_more_features_than_rows_are_the_same_for_less(search) -> None:
+    rng = np.random.default_rng(4)
+    X, bands = rng.standard_normal((30, 130)) + 2, np.where(rng.permutation(130) < 100, "wide", "narrow")
+    y = X[:, bands == "wide"][:, :40] @ rng.standard_normal((40, 3)) + rng.standard_normal((30, 3))
+    model = BandedRidgeCV(bands, (10.0, 100.0), candidates=[[0.5, 0.5], [0.1, 0.9]], search=search, n_steps=3).fit(X, y)
+    Z, targets = X - X.mean(axis=0), y - y.mean(axis=0)
+    for target in range(3):
+        penalty = np.diag(np.where(bands == "wide", *(model.best_alphas_[target] / model.band_weights_[target])[::-1]))
+        expected = np.linalg.solve(Z.T @ Z + penalty, Z.T @ targets[:, target])
+        np.testing.assert_allclose(model.coef_[target], expected, rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(model.predict(X), X @ model.coef_.T + model.intercept_, rtol=1e-8)
+    with pytest.raises(InvalidInput, match="scale_features cannot"):
+        BandedRidgeCV(bands, scale_features=True).fit(X, y)
+
+
 def test_one_band_is_plain_ridge() -> None:
     X, y = made()
     plain, banded = RidgeCV(ALPHAS, scale_features=True).fit(X, y), BandedRidgeCV(None, ALPHAS, scale_features=True).fit(X, y)

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from recortex.errors import InvalidInput
 from recortex.linear import SufficientStatistics
 
 MOMENTS = ("n", "sum_x", "sum_y", "xx", "xy", "yy")
@@ -102,3 +103,35 @@ def test_a_tile_goes_without_its_gram() -> None:
     tile, whole = SufficientStatistics.from_rows(X, y, gram=False), SufficientStatistics.from_rows(X, y)
     assert tile.xx is None and (tile + tile).xx is None and tile.centred().scaled(np.ones(3)).xx is None
     np.testing.assert_array_equal(tile.xy, whole.xy)
+
+
+def test_a_band_of_the_statistics_is_the_statistics_of_the_band() -> None:
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((20, 6)) + 3, rng.standard_normal((20, 4))
+    whole = SufficientStatistics.from_rows(X, y)
+    for features in ([1, 4, 2], np.array([True, False, True, False, False, True])):
+        same(whole.restricted(features), SufficientStatistics.from_rows(X[:, features], y))
+    same(whole.targets([3, 0]), SufficientStatistics.from_rows(X, y[:, [3, 0]]))
+
+
+def test_saved_and_loaded_they_are_the_same_to_the_bit(tmp_path) -> None:
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((20, 6)).astype("f4"), rng.standard_normal((20, 4)).astype("f4")
+    for name, gram in (("whole.npz", True), ("tile.npz", False)):
+        made = SufficientStatistics.from_rows(X, y, gram=gram)
+        made.save(tmp_path / name)
+        again = SufficientStatistics.load(tmp_path / name)
+        assert (again.xx is None) == (made.xx is None) and again.n == made.n and isinstance(again.n, float)
+        for moment in ("sum_x", "sum_y", "xy", "yy", "shift_x", "shift_y"):
+            np.testing.assert_array_equal(getattr(again, moment), getattr(made, moment))
+            assert getattr(again, moment).dtype == getattr(made, moment).dtype
+
+
+@pytest.mark.parametrize("content", [b"", b"no archive"])
+def test_another_file_is_no_statistics(tmp_path, content) -> None:
+    (tmp_path / "other.npz").write_bytes(content)
+    with pytest.raises(InvalidInput, match=r"other\.npz holds no sufficient statistics"):
+        SufficientStatistics.load(tmp_path / "other.npz")
+    np.savez(tmp_path / "numbers.npz", a=np.ones(3))
+    with pytest.raises(InvalidInput, match="holds no sufficient statistics"):
+        SufficientStatistics.load(tmp_path / "numbers.npz")

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from recortex.errors import InvalidInput
 from recortex.linear.atom_rows import AtomRows, Tile
+from recortex.linear.band_space import BandSpace
 from recortex.linear.descent import descend, solve_banded
 from recortex.linear.device import on_cpu
 from recortex.linear.folds import CrossValidation, resolve_folds
@@ -66,8 +67,9 @@ class BandedRidgeCV(RidgeCV):
 
     Notes
     -----
-    All candidates are weightings of one set of Gram matrices and cross-products, so rows are read once. The gradient search
-    minimises the mean squared error of the folds, whatever `scoring` is.
+    All candidates are weightings of one set of Gram matrices and cross-products, so rows are read once. A band of more features than
+    rows is rotated into the space of its rows first, which changes nothing but the cost. The gradient search minimises the mean
+    squared error of the folds, whatever `scoring` is.
     """
 
     def __init__(
@@ -130,7 +132,14 @@ class BandedRidgeCV(RidgeCV):
         self.band_weights_ = np.empty((n_targets, len(self.bands_)))
         self.best_alphas_, self.cv_scores_ = np.empty(n_targets), np.empty(n_targets)
         with threads_for_fit(n_rows, n_features, n_targets):
-            data = AtomRows.build(features.read(slice(None)).astype(dtype, copy=False), shift_x, weight, folds, self.device)
+            space = BandSpace.of(features.read(slice(None)).astype(dtype, copy=False), shift_x, band)
+            if self.scale_features and any(basis is not None for basis in space.bases):
+                raise InvalidInput(
+                    f"scale_features cannot be done in each fold for bands of more features than the {n_rows} rows; scale the features "
+                    "before, by training rows alone, or reduce the bands first"
+                )
+            band, none = space.band, np.zeros(space.rows.shape[1])
+            data = AtomRows.build(space.rows, none, weight, folds, self.device)
             units = None if self.selection == "kfold" else Units.of(features, groups, weight, self.fit_intercept)
             search = _Search(self, data, band, weights, alphas, units)
             for columns, y_tile in targets.blocks(self._width(data, targets, dtype)):
@@ -141,13 +150,14 @@ class BandedRidgeCV(RidgeCV):
                     penalty = np.log(best) - np.log(np.maximum(weights[place].T, 1e-6))
                     words = (search.features, data.sides, tile, band, penalty, self.fit_intercept, self.scale_features)
                     penalty, self.cv_scores_[columns] = descend(*words, self.n_steps)
-                    coef[columns], offset[columns] = solve_banded(*words[:4], penalty, *words[5:])
+                    found, offset[columns] = solve_banded(*words[:4], penalty, *words[5:])
                     # alpha / gamma_j with gammas that sum to 1
                     self.best_alphas_[columns] = 1.0 / np.exp(-penalty).sum(axis=0)
                     self.band_weights_[columns] = (self.best_alphas_[columns] * np.exp(-penalty)).T
                 else:
-                    coef[columns], offset[columns] = search.solve(tile, place, best)
+                    found, offset[columns] = search.solve(tile, place, best)
                     self.best_alphas_[columns], self.band_weights_[columns] = best, weights[place]
+                coef[columns] = space.to_features(found)
         self._weights = PrimalWeights(coef, shift_x, offset)
         return self
 

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from array_api_compat import array_namespace
@@ -256,7 +257,7 @@ class SufficientStatistics:
             with np.load(path, allow_pickle=False) as file:
                 kept = {name: file[name] for name in file.files}
             return cls(**{"xx": None} | kept | {"n": float(kept["n"])})
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, EOFError, BadZipFile) as error:
             raise InvalidInput(f"{path} holds no sufficient statistics; write them with SufficientStatistics.save") from error
 
 
