@@ -119,6 +119,14 @@ def room_for_a_million_by_a_million(desk):
     def fill(file):
         file.create_dataset("betas", (1_000_000, 1_000_000), "f8", chunks=(10, 10))[0, 0] = 1
 
+    return desk.brain(h5(desk, fill), drop_units="invalid")  # which looks at all units at once
+
+
+@BROKEN("betas.h5 has 1000000 trials", "7 lines")
+def room_for_a_million_by_a_million_read_some_units_at_a_time(desk):
+    def fill(file):
+        file.create_dataset("betas", (1_000_000, 1_000_000), "f8", chunks=(10, 10))[0, 0] = 1
+
     return desk.brain(h5(desk, fill))
 
 
