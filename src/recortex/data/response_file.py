@@ -64,6 +64,7 @@ class ResponseFile(Responses):
         if shape is None or len(shape) != 2:
             return None
         trials, units = shape[::-1] if self.trial_axis else shape
+        self._check_length((trials, units), len(read_trials(self.trials)["stimulus"]))
         step = max(1, AT_ONCE // max(trials, 1))
         return Tiling("unit", units, step) if units > step else None
 
