@@ -34,6 +34,13 @@ NOISE = (
 ORPHANS_S = 10.0  # workers whose main process is gone must be gone as well
 
 
+def _as_in_a_terminal(largest_file: int | None) -> None:
+    """What a child begins with: Ctrl-C is heard, though a shell that runs the harness in the background has it ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if largest_file is not None:
+        setrlimit(RLIMIT_FSIZE, (largest_file, largest_file))
+
+
 def _set(*assignments: str) -> tuple[str, ...]:
     return tuple(word for assignment in assignments for word in ("--set", assignment))
 
@@ -155,7 +162,7 @@ class Run:
                 cwd=place.folder,
                 env=environment() | dict(env or {}),
                 start_new_session=True,
-                preexec_fn=None if largest_file is None else partial(setrlimit, RLIMIT_FSIZE, (largest_file, largest_file)),
+                preexec_fn=partial(_as_in_a_terminal, largest_file),
             )
         return cls(process, said)
 
