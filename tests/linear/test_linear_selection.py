@@ -169,6 +169,8 @@ def test_gcv_refuses_groups_of_different_rows_and_r(problem) -> None:
     for selection in ("gcv", "loo"):
         with pytest.raises(InvalidInput, match="'neg_mse' or 'r2'"):
             RidgeCV(ALPHAS, selection=selection, scoring="r").fit(X, y)
+    with pytest.raises(InvalidInput, match="each of 20 rows"):
+        RidgeCV(ALPHAS, selection="loo").fit(X, y, np.arange(19))
     for wrong in ({"selection": "cv"}, {"scoring": "mse"}):
         with pytest.raises(InvalidInput, match="must be one of"):
             RidgeCV(ALPHAS, **wrong).fit(X, y)

@@ -15,7 +15,14 @@ from recortex.linear.descent import descend, solve_banded
 from recortex.linear.device import on_cpu
 from recortex.linear.folds import CrossValidation, resolve_folds
 from recortex.linear.independent import Units
-from recortex.linear.inputs import check_weight_of_folds, checked_alphas, checked_weight, column_means, near_means
+from recortex.linear.inputs import (
+    check_weight_of_folds,
+    checked_alphas,
+    checked_groups,
+    checked_weight,
+    column_means,
+    near_means,
+)
 from recortex.linear.primal import FeatureSide
 from recortex.linear.ridge import RidgeCV
 from recortex.linear.selection import Selection, check
@@ -120,7 +127,7 @@ class BandedRidgeCV(RidgeCV):
         band, weights = self._checked_bands(n_features)
         weight = checked_weight(sample_weight, n_rows)
         dtype = np.result_type(features.dtype, targets.dtype)
-        groups = None if groups is None else np.asarray(groups)
+        groups = checked_groups(groups, n_rows)
         folds = (
             []
             if self.selection == "gcv" and self.search == "random"

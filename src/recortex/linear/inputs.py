@@ -13,7 +13,7 @@ from recortex.linear.dual import FEATURES_AT_ONCE
 from recortex.linear.folds import Fold
 from recortex.linear.table import Table
 
-__all__ = ["check_weight_of_folds", "checked_alphas", "checked_weight", "column_means", "near_means"]
+__all__ = ["check_weight_of_folds", "checked_alphas", "checked_groups", "checked_weight", "column_means", "near_means"]
 
 _NEAR_ZERO = 4.0  # standard deviations between the mean of a target and 0 that cost no precision
 
@@ -26,6 +26,16 @@ def checked_alphas(alphas: ArrayLike) -> np.ndarray:
     if len(bad := grid[~(np.isfinite(grid) & (grid >= 0))]):
         raise InvalidInput(f"alphas must be finite and >= 0, got {listed(bad)}")
     return grid
+
+
+def checked_groups(groups: ArrayLike | None, n_rows: int) -> np.ndarray | None:
+    """The group of each row, (row,)."""
+    if groups is None:
+        return None
+    labels = np.asarray(groups)
+    if labels.shape != (n_rows,):
+        raise InvalidInput(f"groups must name the group of each of {n_rows} rows, got shape {labels.shape}")
+    return labels
 
 
 def checked_weight(sample_weight: ArrayLike | None, n_rows: int) -> np.ndarray | None:

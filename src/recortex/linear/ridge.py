@@ -19,7 +19,14 @@ from recortex.linear.design import Design
 from recortex.linear.dual import FEATURES_AT_ONCE, Dual
 from recortex.linear.folds import CrossValidation, Fold, resolve_folds
 from recortex.linear.independent import Units
-from recortex.linear.inputs import check_weight_of_folds, checked_alphas, checked_weight, column_means, near_means
+from recortex.linear.inputs import (
+    check_weight_of_folds,
+    checked_alphas,
+    checked_groups,
+    checked_weight,
+    column_means,
+    near_means,
+)
 from recortex.linear.primal import Primal
 from recortex.linear.selection import Selection, check, is_centred
 from recortex.linear.table import Table
@@ -194,7 +201,7 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
         (n_rows, n_features), n_targets = features.shape, targets.shape[1]
         weight = checked_weight(sample_weight, n_rows)
         dtype = np.result_type(features.dtype, targets.dtype)
-        groups = None if groups is None else np.asarray(groups)
+        groups = checked_groups(groups, n_rows)
         wants_folds = self.selection in ("kfold", "gcv+kfold") or observe is not None or self.store_cv_predictions
         folds = resolve_folds(self.cv, np.empty((n_rows, 0)), None, groups) if wants_folds else []
         check_weight_of_folds(weight, folds)
