@@ -114,6 +114,8 @@ def watched(place: Place, prunes: bool, env: dict[str, str]) -> Iterator[dict[Pa
     def sweep() -> None:
         beside = Place(place.folder / "pruner", place.cache, place.outputs)
         beside.folder.mkdir()
+        while not place.cache.exists() and not over.wait(0.02):  # nobody prunes a cache that is not there
+            pass
         while not over.is_set():
             said = prune(beside, env)
             with open(beside.folder / "problems", "a") as file:
