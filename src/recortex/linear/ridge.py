@@ -60,7 +60,7 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
     selection : {"kfold", "gcv", "loo", "gcv+kfold"}, default="kfold"
         How alphas are compared: over the folds of `cv`; by generalised cross-validation; by exact leave-one-out;
         or over the folds near the best of generalised cross-validation, which is nearly always the best of all
-        folds at a third of the cost. Rows of the same features count as one row, and `loo` leaves out whole
+        folds, and cheaper where there are many alphas. Rows of the same features count as one row, and `loo` leaves out whole
         groups; "gcv" refuses groups of several different rows.
     scoring : {"neg_mse", "r2", "r"}, default="neg_mse"
         Negative mean squared error, R2 or Pearson's r, computed in each fold and averaged over folds.
