@@ -11,6 +11,8 @@ from sklearn.model_selection import GroupKFold, KFold
 
 from recortex.errors import InvalidInput
 from recortex.linear import RidgeCV
+from recortex.linear.independent import Units
+from recortex.linear.table import Table
 
 ALPHAS = (0.01, 1.0, 30.0, 1e3)
 SHAPES = [(40, 8), (20, 60)]
@@ -239,3 +241,13 @@ def test_groups_reach_the_folds_and_edges_are_marked(problem) -> None:
     np.testing.assert_array_equal(model.edge_ == 1, model.best_alphas_ == 1e3)
     np.testing.assert_array_equal(model.edge_ == -1, model.best_alphas_ == 0.01)
     assert {0, 1} <= set(model.edge_.tolist())
+
+
+def test_units_are_numbered_as_their_first_rows_come() -> None:
+    X = np.array([[5.0, 1], [2, 2], [5, 1], [0, 0], [2, 2]])
+    units = Units.of(Table(X, "X"), None, None, True)
+    np.testing.assert_array_equal(units.row, [0, 2, 1, 4, 3])
+    np.testing.assert_array_equal(units.start, [0, 2, 4])
+    weighted = Units.of(Table(X, "X"), None, np.array([0, 1, 2, 1, 1.0]), True)
+    np.testing.assert_array_equal(weighted.row, [1, 4, 2, 3])
+    np.testing.assert_array_equal(weighted.weight, [2, 2, 1])

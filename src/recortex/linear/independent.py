@@ -50,7 +50,9 @@ class Units:
             digest = [hash((before, row.tobytes())) for before, row in zip(digest, block, strict=True)]
         weight = np.ones(len(X)) if weight is None else weight
         kept = np.flatnonzero(weight > 0)
-        same = np.unique(np.array(digest)[kept], return_inverse=True)[1]
+        # numbered as they come: Python's hashes, and with them their order, are others in every process
+        number: dict[int, int] = {}
+        same = np.array([number.setdefault(digest[row], len(number)) for row in kept])
         order = np.argsort(same, kind="stable")
         start = np.flatnonzero(np.diff(same[order], prepend=-1))
         group = np.arange(len(start))

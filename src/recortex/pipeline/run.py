@@ -251,9 +251,12 @@ def on_worker(stage: Stage, name: str, root: Path, needs: Sequence[Any]) -> tupl
             return Failure(need.name, "skipped", f"needs {need.name}, which failed")
     try:
         with store.use(store.Store(root)), keys.settled():
-            if stage.cached() is None and stage.tiling() is not None:
-                return _in_parts(stage, root)
-            return _make(stage, root)
+            try:
+                in_parts = stage.cached() is None and stage.tiling() is not None
+            except DamagedFile as damage:  # an input; made again below, and the stage from it
+                store.current().set_aside(damage)
+                in_parts = False
+            return _in_parts(stage, root) if in_parts else _make(stage, root)
     except Exception as error:
         return Failure(name, "failed", in_one_line(error), _is_unforeseen(error))
 
