@@ -16,6 +16,7 @@ from array_api_compat import array_namespace
 
 from recortex.linear.device import like, on_cpu, on_device
 from recortex.linear.folds import Fold
+from recortex.linear.left_out import LeftOut, LeftOutTile, leave_out, moments_of
 from recortex.linear.moments import Moments
 from recortex.linear.path import RidgePath, shrinkage
 from recortex.linear.spectrum import Spectrum
@@ -67,6 +68,16 @@ class DualSplit:
         rows = across @ (path.vectors * root[:, None])
         return cls(train, test, weight, test_weight, fit_intercept, path, rows, centre)
 
+    @property
+    def bytes(self) -> int:
+        """What it takes: eigenvectors and validation rows."""
+        return 8 * len(self.train) * (len(self.train) + len(self.test))
+
+    @property
+    def rows_at_once(self) -> int:
+        """How many numbers a target takes while it is scored."""
+        return len(self.train) + 3 * len(self.test)
+
     def mean(self, y: Any) -> Any:
         """Training mean of a tile of targets, (target,); 0 without an intercept."""
         xp = array_namespace(y)
@@ -80,9 +91,8 @@ class DualSplit:
         root = like(self.weight[:, None] ** 0.5, self.path.vectors)
         return like(self.path.vectors * root, y).T @ y[self.train]
 
-    def rotated(self, tile: DualTile) -> DualRotated:
-        """A tile in the eigenbasis, against the validation set."""
-        y = tile.values
+    def rotated(self, y: Any) -> DualRotated:
+        """A tile of targets, (row, target), in the eigenbasis, against the validation set."""
         return DualRotated(
             self.path.eigenvalues, self.rotate(y), like(self.rows, y), y[self.test] - self.mean(y), self.test_weight
         )
@@ -140,25 +150,7 @@ class DualRotated:
 
     def moments(self, alphas: Any, with_sums: bool) -> Moments:
         """Of the predictions at each alpha, (alpha,)."""
-        xp = array_namespace(self.basis)
-        weight = like(self.weight, self.basis)
-        even = bool(xp.all(weight == 1.0))
-        truth = self.truth if even else self.truth * weight[:, None]
-        products, squares, sums = [], [], []
-        for alpha in alphas:
-            made = self.predictions(alpha)
-            products.append(_sum(truth * made))
-            squares.append(_sum(made * made if even else made * made * weight[:, None]))
-            if with_sums:
-                sums.append(_sum(made if even else made * weight[:, None]))
-        return Moments(
-            float(self.weight.sum()),
-            _sum(truth),
-            _sum(truth * self.truth),
-            xp.stack(products),
-            xp.stack(squares),
-            xp.stack(sums) if with_sums else None,
-        )
+        return moments_of(self, map(self.predictions, alphas), with_sums)
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,7 +159,7 @@ class Dual:
 
     Attributes
     ----------
-    splits : tuple of DualSplit
+    splits : tuple of DualSplit or LeftOut
         One a fold.
     final : DualSplit
         On all rows.
@@ -176,7 +168,7 @@ class Dual:
     device : str or None
     """
 
-    splits: tuple[DualSplit, ...]
+    splits: tuple[DualSplit | LeftOut, ...]
     final: DualSplit
     scale: np.ndarray
     device: str | None
@@ -191,19 +183,30 @@ class Dual:
         fit_intercept: bool,
         scale_features: bool,
         device: str | None,
+        alphas: np.ndarray,
+        dtype: np.dtype,
     ) -> Dual:
-        """Make the kernel, or one a training set where features are scaled, and decompose every split."""
+        """Make the kernel, or one a training set where features are scaled, and whatever decompositions the folds need."""
         weights = on_device(np.ones(len(X)) if weight is None else weight, device)
         ones, everything, nothing = np.ones(X.shape[1]), np.arange(len(X)), np.empty(0, np.intp)
-        plain = None if scale_features else kernel_of(X, shift, ones, device)
-        splits, scale = [], ones
-        for train, test in [*folds, (everything, nothing)]:
-            kernel = plain
-            if kernel is None:
+        if scale_features:
+
+            def scaled(train: np.ndarray, test: np.ndarray) -> tuple[DualSplit, np.ndarray]:
                 scale = _scales(X, train, None if weight is None else weight[train], shift)
                 kernel = kernel_of(X, shift, scale, device)
-            splits.append(DualSplit.from_kernel(kernel, weights, train, test, fit_intercept))
-        return cls(tuple(splits[:-1]), splits[-1], scale, device)
+                return DualSplit.from_kernel(kernel, weights, train, test, fit_intercept), scale
+
+            final, scale = scaled(everything, nothing)
+            return cls(tuple(scaled(*fold)[0] for fold in folds), final, scale, device)
+        for exact in (False, True) if X.dtype == np.float32 else (True,):
+            kernel = kernel_of(X, shift, ones, device, exact)
+            final = DualSplit.from_kernel(kernel, weights, everything, nothing, fit_intercept)
+            if exact or _is_above_rounding(final.path, kernel, alphas):
+                break
+        splits: Sequence[DualSplit | LeftOut] | None = leave_out(final.path, weights, folds, alphas, fit_intercept, dtype)
+        if splits is None:
+            splits = [DualSplit.from_kernel(kernel, weights, *fold, fit_intercept) for fold in folds]
+        return cls(tuple(splits), final, ones, device)
 
     @property
     def n_splits(self) -> int:
@@ -214,18 +217,18 @@ class Dual:
         """Some targets of a tile."""
         return DualTile(tile.values[:, targets], tile.shift[targets]) if len(targets) < len(tile.shift) else tile
 
-    def rotated(self, number: int, tile: DualTile) -> DualRotated:
-        """A tile in the eigenbasis of a fold, against its validation set."""
-        return self.splits[number].rotated(tile)
+    def rotated(self, number: int, tile: DualTile) -> DualRotated | LeftOutTile:
+        """A tile as a fold takes it, against its validation set."""
+        return self.splits[number].rotated(tile.values)
 
     @property
     def bytes(self) -> int:
-        """What the kernel side takes: eigenvectors and validation rows a split."""
-        return sum(8 * len(split.train) * (len(split.train) + len(split.test)) for split in (*self.splits, self.final))
+        """What the kernel side takes."""
+        return sum(split.bytes for split in (*self.splits, self.final))
 
     def bytes_per_target(self, itemsize: int) -> int:
         """What a target takes while its tile is scored, beyond its rows."""
-        longest = max(len(split.train) + 3 * len(split.test) for split in (*self.splits, self.final))
+        longest = max(split.rows_at_once for split in (*self.splits, self.final))
         return (longest + len(self.final.train)) * itemsize
 
     def tile(self, y: np.ndarray, shift_y: np.ndarray) -> DualTile:
@@ -235,7 +238,7 @@ class Dual:
     def predict(self, number: int, tile: DualTile, alphas: Any) -> tuple[np.ndarray, np.ndarray]:
         """Rows of a split's validation set, and their predictions, (row, target)."""
         split = self.splits[number]
-        made = split.rotated(tile).predictions(alphas) + split.mean(tile.values)
+        made = split.rotated(tile.values).predictions(alphas) + split.mean(tile.values)
         return split.test, on_cpu(made) + tile.shift.astype(on_cpu(made).dtype)
 
     def solve(self, tile: DualTile, alphas: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -263,14 +266,25 @@ class Dual:
         return on_cpu(self.final.path.vectors) / root[:, None]
 
 
-def kernel_of(X: Table, shift: np.ndarray, scale: np.ndarray, device: str | None) -> Any:
-    """Inner products of rows about a shift and divided by scales, (row, row), float64."""
-    total: Any = None
+def kernel_of(X: Table, shift: np.ndarray, scale: np.ndarray, device: str | None, exact: bool = True) -> Any:
+    """Inner products of rows about a shift and divided by scales, (row, row), float64.
+
+    Without `exact`, products of some thousand features at a time are in the precision of X.
+    """
+    total: Any = 0.0
     for _, block in column_blocks(X, shift, scale):
-        wide = on_device(block, device)
-        wide = array_namespace(wide).astype(wide, array_namespace(wide).float64)
-        total = wide @ wide.T if total is None else total + wide @ wide.T
-    return total
+        values = on_device(block, device)
+        xp = array_namespace(values)
+        values = xp.astype(values, xp.float64) if exact else values
+        total = total + values @ values.T
+    return xp.astype(total, xp.float64)
+
+
+def _is_above_rounding(path: RidgePath, kernel: Any, alphas: np.ndarray) -> bool:
+    """Whether what float32 takes from a kernel is nothing beside its smallest eigenvalue and alpha."""
+    # the spectral norm of independent errors is about twice the root of their number a row
+    lost = 2 * len(kernel) ** 0.5 * float(np.finfo(np.float32).eps) * float(kernel.diagonal().max())
+    return bool(lost <= 1e-4 * (float(path.eigenvalues[0]) + alphas.min()))
 
 
 def column_blocks(X: Table, shift: np.ndarray, scale: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
@@ -290,8 +304,3 @@ def _scales(X: Table, train: np.ndarray, weight: np.ndarray | None, shift: np.nd
         # Columns of X stand in the place of targets, whose moments come without a Gram matrix.
         scale[columns] = SufficientStatistics.from_rows(seen[:, :0], seen, weight, shift_y=shift[columns], gram=False).scale_y
     return scale
-
-
-def _sum(values: Any) -> Any:
-    xp = array_namespace(values)
-    return xp.astype(xp.sum(values, axis=0), xp.float64)

@@ -212,7 +212,7 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
         shift_x = column_means(features) if self.fit_intercept else np.zeros(n_features)
         with threads_for_fit(n_rows, n_features, n_targets):
-            design = self._design(features, shift_x, weight, folds, dtype)
+            design = self._design(features, shift_x, weight, folds, alphas, dtype)
             units = None if self.selection == "kfold" else Units.of(features, groups, weight, self.fit_intercept)
             centred = units is not None and not self.fit_intercept and units.count <= n_features and _all_centred(features)
             axes = design.axes() if self.selection == "loo" else None
@@ -248,10 +248,18 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
         return self
 
     def _design(
-        self, features: Table, shift_x: np.ndarray, weight: np.ndarray | None, folds: list[Fold], dtype: np.dtype
+        self,
+        features: Table,
+        shift_x: np.ndarray,
+        weight: np.ndarray | None,
+        folds: list[Fold],
+        alphas: np.ndarray,
+        dtype: np.dtype,
     ) -> Design:
         if self.solver_ == "dual":
-            return Dual.build(features, shift_x, weight, folds, self.fit_intercept, self.scale_features, self.device)
+            return Dual.build(
+                features, shift_x, weight, folds, self.fit_intercept, self.scale_features, self.device, alphas, dtype
+            )
         X = features.read(slice(None)).astype(dtype, copy=False)
         return Primal.of(AtomRows.build(X, shift_x, weight, folds, self.device), self.fit_intercept, self.scale_features)
 
