@@ -235,5 +235,5 @@ class _Search:
         for number in np.unique(place):
             some = np.flatnonzero(place == number)
             side = self.side(number, with_folds=False)
-            coef[some], offset[some] = side.solve([atom.targets(some) for atom in tile], alpha[some])
+            coef[some], offset[some] = side.whole([atom.targets(some) for atom in tile]).solve(alpha[some])
         return coef, offset

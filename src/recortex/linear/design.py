@@ -9,7 +9,7 @@ import numpy as np
 from recortex.linear.moments import Moments
 from recortex.linear.spectrum import Spectrum
 
-__all__ = ["Design", "Side"]
+__all__ = ["Design", "Side", "Whole"]
 
 
 class Rotated(Protocol):
@@ -20,6 +20,16 @@ class Rotated(Protocol):
 
     def only(self, targets: np.ndarray) -> Rotated:
         """Some targets of the tile."""
+
+
+class Whole(Protocol):
+    """A tile in the eigenbasis of the fit on all rows."""
+
+    def solve(self, alphas: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Weights on all rows, (target, feature or row), and offsets, (target,)."""
+
+    def spectrum(self) -> Spectrum:
+        """The same in orthonormal coordinates of the rows, for what leaves single rows out."""
 
 
 class Side(Protocol):
@@ -35,11 +45,8 @@ class Side(Protocol):
     def rotated(self, number: int, tile: Any) -> Rotated:
         """A tile in the eigenbasis of a fold."""
 
-    def solve(self, tile: Any, alphas: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Weights on all rows, (target, feature or row), and offsets, (target,)."""
-
-    def spectrum(self, tile: Any) -> Spectrum:
-        """The fit on all rows in orthonormal coordinates of these."""
+    def whole(self, tile: Any) -> Whole:
+        """A tile in the eigenbasis of the fit on all rows."""
 
 
 class Design(Side, Protocol):

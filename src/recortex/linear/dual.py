@@ -97,10 +97,6 @@ class DualSplit:
             self.path.eigenvalues, self.rotate(y), like(self.rows, y), y[self.test] - self.mean(y), self.test_weight
         )
 
-    def solve(self, y: Any, alphas: Any) -> Any:
-        """Dual weights of the training rows, (target, train row), each target at its own alpha."""
-        return self.path.coefficients(self.rotate(y), alphas) * like(self.weight**0.5, y)
-
 
 @dataclass(frozen=True, eq=False)
 class DualTile:
@@ -151,6 +147,41 @@ class DualRotated:
     def moments(self, alphas: Any, with_sums: bool) -> Moments:
         """Of the predictions at each alpha, (alpha,)."""
         return moments_of(self, map(self.predictions, alphas), with_sums)
+
+
+@dataclass(frozen=True, eq=False)
+class DualWhole:
+    """A tile of targets in the eigenbasis of the fit on all rows.
+
+    Attributes
+    ----------
+    final : DualSplit
+    tile : DualTile
+    basis : array, (axis, target)
+        B.
+    """
+
+    final: DualSplit
+    tile: DualTile
+    basis: Any
+
+    def solve(self, alphas: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Dual weights, (target, row), and offsets, (target,).
+
+        Predictions are K(new, rows) dual + offset, with the kernel of features about their shift.
+        """
+        y = self.tile.values
+        xp = array_namespace(y)
+        dual = self.final.path.coefficients(self.basis, alphas) * like(self.final.weight**0.5, y)
+        away = xp.astype(dual, xp.float64) @ self.final.centre
+        return on_cpu(dual), on_cpu(xp.astype(self.final.mean(y), xp.float64) - away) + self.tile.shift
+
+    def spectrum(self) -> Spectrum:
+        """The fit in orthonormal coordinates of its rows, for what leaves single rows out."""
+        y = self.tile.values
+        centred = on_cpu((y - self.final.mean(y)) * like(self.final.weight[:, None] ** 0.5, y))
+        squares = np.einsum("ij,ij->j", centred, centred, dtype=np.float64)
+        return Spectrum(on_cpu(self.final.path.eigenvalues), on_cpu(self.basis), squares)
 
 
 @dataclass(frozen=True, eq=False)
@@ -241,23 +272,9 @@ class Dual:
         made = split.rotated(tile.values).predictions(alphas) + split.mean(tile.values)
         return split.test, on_cpu(made) + tile.shift.astype(on_cpu(made).dtype)
 
-    def solve(self, tile: DualTile, alphas: Any) -> tuple[np.ndarray, np.ndarray]:
-        """The final fit: dual weights, (target, row), and offsets, (target,).
-
-        Predictions are K(new, rows) dual + offset, with the kernel of features about their shift.
-        """
-        xp = array_namespace(tile.values)
-        dual = self.final.solve(tile.values, alphas)
-        away = xp.astype(dual, xp.float64) @ self.final.centre
-        return on_cpu(dual), on_cpu(xp.astype(self.final.mean(tile.values), xp.float64) - away) + tile.shift
-
-    def spectrum(self, tile: DualTile) -> Spectrum:
-        """The final fit in orthonormal coordinates of its rows, for what leaves single rows out."""
-        final = self.final
-        centred = (tile.values - final.mean(tile.values)) * like(final.weight[:, None] ** 0.5, tile.values)
-        wide = on_cpu(centred).astype(np.float64)
-        vectors = on_cpu(final.path.vectors)
-        return Spectrum(on_cpu(final.path.eigenvalues), vectors.T @ wide, np.einsum("ij,ij->j", wide, wide))
+    def whole(self, tile: DualTile) -> DualWhole:
+        """A tile in the eigenbasis of the fit on all rows."""
+        return DualWhole(self.final, tile, self.final.rotate(tile.values))
 
     def axes(self) -> np.ndarray:
         """Orthonormal coordinates of the rows of the final fit, divided by the roots of their weights, (row, axis), float64."""

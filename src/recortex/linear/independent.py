@@ -47,6 +47,7 @@ class Units:
         """Find them: rows of equal bytes, and what their groups join."""
         digest = [0] * len(X)
         for _, block in X.blocks(_FEATURES_AT_ONCE):
+            block = block + 0.0  # so that -0 becomes 0: one number of two bit patterns
             digest = [hash((before, row.tobytes())) for before, row in zip(digest, block, strict=True)]
         weight = np.ones(len(X)) if weight is None else weight
         kept = np.flatnonzero(weight > 0)
@@ -69,6 +70,11 @@ class Units:
         return len(self.start)
 
     @property
+    def has_repeats(self) -> bool:
+        """Whether a unit holds several rows."""
+        return self.count < len(self.row)
+
+    @property
     def alone(self) -> bool:
         """Whether every group is one unit."""
         return len(np.unique(self.group)) == self.count
@@ -85,14 +91,14 @@ class Units:
 
     def means(self, y: np.ndarray) -> np.ndarray:
         """Weighted means of the targets, (row, target), over the rows of each unit, (unit, target)."""
-        if self.count == len(self.row):
+        if not self.has_repeats:
             return y[self.row]
         total = np.add.reduceat(y[self.row] * self.row_weight[:, None], self.start)
         return (total / self.weight[:, None]).astype(y.dtype)
 
     def within(self, y: np.ndarray) -> np.ndarray:
         """Weighted sum of squares of the rows about the means of their units, (target,)."""
-        if self.count == len(self.row):
+        if not self.has_repeats:
             return np.zeros(y.shape[1])
         away = y[self.row].astype(np.float64) - np.repeat(self.means(y), np.diff(self.start, append=len(self.row)), axis=0)
         return np.einsum("i,ij,ij->j", self.row_weight, away, away)

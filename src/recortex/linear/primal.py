@@ -100,6 +100,40 @@ class PrimalSplit:
 
 
 @dataclass(frozen=True, eq=False)
+class PrimalWhole:
+    """A tile of targets in the eigenbasis of the fit on all rows.
+
+    Attributes
+    ----------
+    final : PrimalSplit
+    train : SufficientStatistics
+        Of all rows, centred and scaled.
+    basis : array, (axis, target)
+        B.
+    """
+
+    final: PrimalSplit
+    train: SufficientStatistics
+    basis: Any
+
+    def solve(self, alphas: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Coefficients, (target, feature), and offsets, (target,).
+
+        Predictions are coef x + offset, with features about what they were about when the statistics were made.
+        """
+        coef = self.final.path.coefficients(self.basis, alphas)
+        coef, xp = coef / like(self.final.scale, coef), array_namespace(coef)
+        away = xp.astype(coef, xp.float64) @ self.train.shift_x_of(self.final.scale)
+        return on_cpu(coef), on_cpu(self.train.shift_y - away)
+
+    def spectrum(self) -> Spectrum:
+        """The fit in orthonormal coordinates of its rows, for what leaves single rows out."""
+        eigenvalues = on_cpu(self.final.path.eigenvalues)
+        coordinates = on_cpu(self.basis) / (eigenvalues**0.5).astype(on_cpu(self.basis).dtype)[:, None]
+        return Spectrum(eigenvalues, coordinates, on_cpu(self.train.yy))
+
+
+@dataclass(frozen=True, eq=False)
 class FeatureSide:
     """Every split of a cross-validation decomposed, and all atoms together.
 
@@ -136,20 +170,10 @@ class FeatureSide:
         """A tile in the eigenbasis of a fold, against its validation set."""
         return self.splits[number].rotated(tile)
 
-    def solve(self, tile: Tile, alphas: Any) -> tuple[np.ndarray, np.ndarray]:
-        """The fit on all atoms: coefficients, (target, feature), and offsets, (target,).
-
-        Predictions are coef x + offset, with features about what they were about when the statistics were made.
-        """
-        coef, train = self.final.solve(tile, alphas)
-        away = array_namespace(coef).astype(coef, array_namespace(coef).float64) @ train.shift_x_of(self.final.scale)
-        return on_cpu(coef), on_cpu(train.shift_y - away)
-
-    def spectrum(self, tile: Tile) -> Spectrum:
-        """The final fit in orthonormal coordinates of its rows, for what leaves single rows out."""
-        train, path = self.final.training(tile), self.final.path
-        coordinates = on_cpu(path.rotate(train)) / on_cpu(path.eigenvalues**0.5)[:, None]
-        return Spectrum(on_cpu(path.eigenvalues), coordinates, on_cpu(train.yy))
+    def whole(self, tile: Tile) -> PrimalWhole:
+        """A tile in the eigenbasis of the fit on all atoms."""
+        train = self.final.training(tile)
+        return PrimalWhole(self.final, train, self.final.path.rotate(train))
 
 
 @dataclass(frozen=True, eq=False)

@@ -226,15 +226,16 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
                 y_tile = y_tile.astype(dtype, copy=False)
                 shift_y = near_means(y_tile) if self.fit_intercept else np.zeros(y_tile.shape[1])
                 tile = design.tile(y_tile, shift_y)
-                place, self.cv_scores_[:, columns] = selection.choose(tile, y_tile - shift_y.astype(dtype) if units else y_tile)
-                best = self.best_alphas_[columns] = alphas[place]
+                chosen = selection.choose(tile, y_tile - shift_y.astype(dtype) if selection.reads_rows else None)
+                self.cv_scores_[:, columns] = chosen.scores
+                best = self.best_alphas_[columns] = alphas[chosen.place]
                 if stored is not None or observe is not None:
                     predictions = _out_of_fold(design, tile, best, y_tile.shape, dtype)
                     if stored is not None:
                         stored[:, columns] = predictions
                     if observe is not None:
                         observe(y_tile, predictions, weight)
-                found[columns], offset[columns] = design.solve(tile, best)
+                found[columns], offset[columns] = (chosen.whole or design.whole(tile)).solve(best)
 
         self.edge_ = (self.best_alphas_ == alphas.max()).astype(np.int8) - (self.best_alphas_ == alphas.min())
         self._flat = flat

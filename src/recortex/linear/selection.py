@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from recortex.errors import InvalidInput
-from recortex.linear.design import Side
+from recortex.linear.design import Side, Whole
 from recortex.linear.device import on_cpu
 from recortex.linear.independent import Units
 from recortex.linear.moments import SCORES
@@ -28,10 +28,13 @@ class Choice(NamedTuple):
         Of the chosen alpha among the candidates.
     scores : array, (alpha, target), float64
         NaN where an alpha was not scored.
+    whole : Whole or None
+        Of the tile, where the choice asked for it.
     """
 
     place: np.ndarray
     scores: np.ndarray
+    whole: Whole | None = None
 
 
 class Selection:
@@ -93,23 +96,30 @@ class Selection:
         tile
             As the design made it.
         y : array, (row, target), or None
-            The targets themselves, about a shift; "kfold" does without.
+            The targets themselves, about a shift, where `reads_rows`.
         """
         if self.kind == "kfold":
             return self._chosen(self._by_folds(tile))
-        assert y is not None
-        if self.centred and is_centred(y).mean() > 0.5:
+        if y is not None and self.centred and is_centred(y).mean() > 0.5:
             raise InvalidInput(
                 f"selection={self.kind!r} cannot be trusted where X and y were centred before, with no more rows than features: each row "
                 "is minus the sum of the others, so every alpha but the smallest looks bad; leave the data as they are and set "
                 "fit_intercept=True"
             )
+        whole = self.design.whole(tile)
         if self.kind == "gcv+kfold":
-            return self._refined(tile, y)
-        return self._chosen(self._by_gcv(tile, y) if self.kind == "gcv" else self._by_loo(tile, y))
+            return self._refined(tile, y, whole)
+        return self._chosen(self._by_gcv(whole, y) if self.kind == "gcv" else self._by_loo(whole, y), whole)
 
-    def _chosen(self, scores: np.ndarray) -> Choice:
-        return Choice(self._largest_of_best(scores), scores)
+    @property
+    def reads_rows(self) -> bool:
+        """Whether a choice asks for the targets of single rows."""
+        if self.units is None:
+            return False
+        return self.kind == "loo" or self.centred or self.units.has_repeats or (self.kind == "gcv" and self.score != "neg_mse")
+
+    def _chosen(self, scores: np.ndarray, whole: Whole | None = None) -> Choice:
+        return Choice(self._largest_of_best(scores), scores, whole)
 
     def _by_folds(self, tile: Any) -> np.ndarray:
         total = sum(
@@ -118,14 +128,14 @@ class Selection:
         )
         return np.asarray(total) / self.design.n_splits
 
-    def _by_gcv(self, tile: Any, y: np.ndarray) -> np.ndarray:
+    def _by_gcv(self, whole: Whole, y: np.ndarray | None) -> np.ndarray:
         assert self.units is not None
-        within = self.units.within(y)
-        return self._as_score(gcv_errors(self.design.spectrum(tile), self.units, within, self.alphas), y)
+        within = 0.0 if y is None else self.units.within(y)
+        return self._as_score(gcv_errors(whole.spectrum(), self.units, within, self.alphas), y)
 
-    def _by_loo(self, tile: Any, y: np.ndarray) -> np.ndarray:
-        assert self.units is not None and self.axes is not None
-        spectrum = self.design.spectrum(tile)
+    def _by_loo(self, whole: Whole, y: np.ndarray | None) -> np.ndarray:
+        assert self.units is not None and self.axes is not None and y is not None
+        spectrum = whole.spectrum()
         means, within = self._unit_means(y)
         if self.left_out is None:
             self.left_out = LeaveOneOut(self.axes, spectrum.eigenvalues, self.units, self.alphas, means.dtype)
@@ -135,13 +145,13 @@ class Selection:
             errors.append((np.einsum("ij,ij->j", left, left) + within) / self.units.total)
         return self._as_score(np.array(errors), y)
 
-    def _refined(self, tile: Any, y: np.ndarray) -> Choice:
+    def _refined(self, tile: Any, y: np.ndarray | None, whole: Whole) -> Choice:
         """The best alpha of generalised cross-validation, then by folds uphill from it, until both neighbours are no better."""
         order = np.argsort(self.alphas, kind="stable")
         last = len(order) - 1
-        at = np.argsort(order)[self._largest_of_best(self._by_gcv(tile, y))]
-        scores = np.full((len(order), y.shape[1]), np.nan)
-        columns = np.arange(y.shape[1])
+        at = np.argsort(order)[self._largest_of_best(self._by_gcv(whole, y))]
+        scores = np.full((len(order), len(at)), np.nan)
+        columns = np.arange(len(at))
         while columns.size:
             beside = np.clip(at[columns] + _BESIDE, 0, last)
             wanted = np.zeros((len(order), len(columns)), bool)
@@ -153,7 +163,7 @@ class Selection:
             columns = columns[np.isnan(scores[np.clip(at[columns] + _BESIDE, 0, last), columns]).any(axis=0)]
         back = np.empty_like(scores)
         back[order] = scores
-        return Choice(order[at], back)
+        return Choice(order[at], back, whole)
 
     def _score(self, scores: np.ndarray, wanted: np.ndarray, columns: np.ndarray, tile: Any, grid: np.ndarray) -> None:
         """Fill in scores of folds where they are wanted, (alpha, column): the targets that want one alpha together."""
@@ -169,8 +179,8 @@ class Selection:
         """Of equal scores the largest alpha."""
         return self.descending[np.argmax(scores[self.descending], axis=0)]
 
-    def _as_score(self, errors: np.ndarray, y: np.ndarray) -> np.ndarray:
-        if self.score == "neg_mse":
+    def _as_score(self, errors: np.ndarray, y: np.ndarray | None) -> np.ndarray:
+        if self.score == "neg_mse" or y is None:
             return -errors
         assert self.units is not None
         means, within = self._unit_means(y)

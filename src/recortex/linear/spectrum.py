@@ -41,14 +41,14 @@ class Spectrum:
     squares: np.ndarray
 
 
-def gcv_errors(spectrum: Spectrum, units: Units, within: np.ndarray, alphas: np.ndarray) -> np.ndarray:
+def gcv_errors(spectrum: Spectrum, units: Units, within: np.ndarray | float, alphas: np.ndarray) -> np.ndarray:
     """Generalised cross-validation error of every alpha and target, (alpha, target), as a mean squared error of rows.
 
     Parameters
     ----------
     spectrum : Spectrum
     units : Units
-    within : array, (target,)
+    within : array, (target,), or 0
         Weighted sum of squares of rows about the mean of those of the same features, see `Units.average`.
     alphas : array, (alpha,)
     """
