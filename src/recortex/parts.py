@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,14 +26,35 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Tiling:
-    """How a stage is split into parts: ``range(0, size, step)`` along one dimension."""
+    """How a stage is split into parts: ``range(0, size, step)`` along one dimension, or from edge to edge.
+
+    Parameters
+    ----------
+    dim : str
+    size : int
+    step : int
+        Length of all parts but the last.
+    edges : tuple of int
+        Where parts of unequal length begin, in order, the first at 0; then there is no step.
+    """
 
     dim: str
     size: int
-    step: int
+    step: int = 0
+    edges: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse a tiling that does not cover the dimension once."""
+        fits = (
+            self.edges[0] == 0 and all(one < other for one, other in pairwise((*self.edges, self.size))) if self.edges else True
+        )
+        if not fits or bool(self.edges) == (self.step > 0):
+            raise TypeError(f"a tiling has a step or edges that rise from 0 to its size, got {self}")
 
     def tiles(self) -> list[range]:
         """The index ranges, in order; together they cover the dimension once."""
+        if self.edges:
+            return [range(start, stop) for start, stop in pairwise((*self.edges, self.size))]
         return [range(start, min(start + self.step, self.size)) for start in range(0, self.size, self.step)]
 
 
@@ -45,10 +67,11 @@ def settle(stage: Stage, wanted: Tiling) -> Tiling:
     """The tiling to use: the recorded one, else the wanted one, which is then recorded."""
     record = folder(stage) / "tiling.json"
     try:
-        known = Tiling(**json.loads(record.read_text()))
-        if (known.dim, known.size) == (wanted.dim, wanted.size) and type(known.step) is int and known.step > 0:
+        fields = json.loads(record.read_text())
+        known = Tiling(**fields | {"edges": tuple(fields["edges"])})
+        if (known.dim, known.size, known.edges) == (wanted.dim, wanted.size, wanted.edges) and type(known.step) is int:
             return known
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, KeyError):
         pass  # no record, or half of one
     with disk.refusals(record):
         disk.write_whole(record, json.dumps(asdict(wanted)))
@@ -137,10 +160,10 @@ def join(stage: Stage, paths: Sequence[Path], tiling: Tiling, provenance: dict[s
                 draft.put(name, np.concatenate([result[name] for result in results], axis=axis))
                 continue
             shape = (*head.shape[:axis], tiling.size, *head.shape[axis + 1 :])
-            draft.create(name, shape, head.dtype, axis, head.shape[axis])
+            step = max(result.shape(name)[axis] for result in results)
+            draft.create(name, shape, head.dtype, axis, step)
             start = 0
-            for result in results:
-                values = result[name]
+            for values in _of_length(step, (result[name] for result in results), axis):
                 if values.dtype != head.dtype:
                     raise TypeError(f"{stage.type_name()}: {name} is {head.dtype} in one part and {values.dtype} in another")
                 draft.write(name, start, values, axis)
@@ -149,3 +172,15 @@ def join(stage: Stage, paths: Sequence[Path], tiling: Tiling, provenance: dict[s
     joined = store.current().write(stage.type_name(), stage.key(), stage.returns, fill, provenance)
     shutil.rmtree(folder(stage), ignore_errors=True)
     return joined
+
+
+def _of_length(step: int, arrays: Iterable[np.ndarray], axis: int) -> Iterator[np.ndarray]:
+    """The same rows along an axis in arrays of one length, but for the last: what a file takes in whole chunks."""
+    held: np.ndarray | None = None
+    for each in arrays:
+        held = each if held is None or not held.shape[axis] else np.concatenate([held, each], axis)
+        while held.shape[axis] >= step:
+            whole, held = np.split(held, [step], axis)
+            yield whole
+    if held is not None and held.shape[axis]:
+        yield held

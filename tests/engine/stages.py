@@ -128,13 +128,14 @@ class Tiled(Whole):
     """Waves, in parts; a tile can be made to fail, to kill its process, or to break the rules."""
 
     step: Annotated[int, NOT_IN_KEY] = 3
+    edges: Annotated[tuple[int, ...], NOT_IN_KEY] = ()
     stop_at: Annotated[int, NOT_IN_KEY] = -1
     kill: Annotated[bool, NOT_IN_KEY] = False
     breaks: Annotated[str, NOT_IN_KEY] = ""
     log: Log = ""
 
     def tiling(self) -> Tiling:
-        return Tiling("column_", self.size, self.step)
+        return Tiling("column_", self.size, edges=self.edges) if self.edges else Tiling("column_", self.size, self.step)
 
     def compute_tile(self, rows: range) -> dict[str, Any]:
         if self.stop_at in rows:

@@ -45,6 +45,30 @@ def test_a_stage_in_parts_gives_the_arrays_of_the_whole_bit_for_bit(size: int, s
     os.remove(tiled.path)  # the next example may have the same key
 
 
+@given(edges=st.sets(st.integers(1, 19)))
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_parts_may_be_of_unequal_length(edges: set[int]) -> None:
+    cut = (0, *sorted(edges))
+    assert [index for tile in Tiling("x", 20, edges=cut).tiles() for index in tile] == list(range(20))
+    whole, tiled = Whole(numbers=Numbers(), size=20).run(), Tiled(numbers=Numbers(), size=20, edges=cut).run()
+    assert all(whole[name].tobytes() == tiled[name].tobytes() for name in whole)
+    os.remove(tiled.path)
+
+
+@pytest.mark.parametrize("edges", [(1, 5), (0, 5, 5), (0, 20), (0, 7, 3)])
+def test_edges_that_do_not_cover_the_dimension_once_are_refused(edges: tuple[int, ...]) -> None:
+    with pytest.raises(TypeError, match="rise from 0"):
+        Tiling("x", 20, edges=edges)
+
+
+def test_a_run_that_stopped_goes_on_at_its_edges(tmp_path: Path) -> None:
+    log = str(tmp_path / "log")
+    for stop_at in (7, -1):
+        with pytest.raises(RuntimeError) if stop_at > 0 else nullcontext():
+            Tiled(numbers=Numbers(), edges=(0, 2, 7), stop_at=stop_at, log=log).run()
+    assert noted(log) == ["0-2", "2-7", "7-10"]
+
+
 def test_parts_are_removed_once_they_are_joined() -> None:
     stage = Tiled(numbers=Numbers())
     result = stage.run()
