@@ -49,6 +49,7 @@ def examples(folder: Path) -> dict[str, Callable[[], Stage]]:
     brain, stimuli = recording(folder, *planted(stimuli=16, units=4))
     (folder / "captions.csv").write_text('stimulus,caption\nsix,"a six, slanted"\nsix,a digit\nnine,a nine\n')
     (folder / "labels.csv").write_text("label,size,age\neven,2,1\nodd,1,0.5\n")
+    np.save(folder / "features.npy", np.random.default_rng(0).standard_normal((16, 2, 3)).astype(np.float32))
     (folder / "pictures").mkdir()
     from PIL import Image
 
@@ -56,9 +57,12 @@ def examples(folder: Path) -> dict[str, Callable[[], Stage]]:
         Image.fromarray(np.arange(192, dtype=np.uint8).reshape(8, 8, 3) + 20 * number).save(folder / f"pictures/{number}.png")
     digits = of("HandwrittenDigits", count=40)
     units = of("PlantedUnits", stimuli=digits, units=5)
+    scenes = of("SimulatedScenes", count=24)
+    person = of("SimulatedBetas", stimuli=scenes, shared=4, own=8, sessions=2, runs=2, voxel_mm=12.0, cover="visual")
     pixels = of("Pixels", stimuli=stimuli)
     decoder = of("RidgeDecoder", brain=brain, features=pixels)
     encoder = of("RidgeEncoder", brain=brain, features=pixels)
+    bands = of("Bands", spaces={"fine": pixels, "coarse": of("Pixels", stimuli=stimuli, size=2)})
     fixed = of("RidgeDecoder", brain=brain, features=pixels, split=of("FixedSplit"))
     _, _, table = planted(stimuli=16, units=4)
     test = table["split"] == "test"
@@ -73,16 +77,24 @@ def examples(folder: Path) -> dict[str, Callable[[], Stage]]:
         of("PictureFolder", path=folder / "pictures"),
         of("CaptionTable", path=folder / "captions.csv"),
         digits,
+        scenes,
+        of("SimulatedCaptions", scenes=scenes),
+        person,
+        of("SimulatedDrive", brain=person, most=4),
         units,
         pixels,
         of("GaborEnergy", stimuli=digits, frequencies=(1, 2), orientations=4, size=8),
         of("PlantedFeatures", brain=units),
         of("CategoryFeatures", brain=brain),
         of("LabelTable", brain=brain, path=folder / "labels.csv"),
+        of("FeatureFile", path=folder / "features.npy", stimuli=stimuli),
+        bands,
         of("NoiseCeiling", brain=brain, resamples=20),
         of("DataAudit", fit=encoder),
         of("FitAudit", fit=decoder),
         encoder,
+        of("BandedRidgeEncoder", brain=brain, features=bands, candidates=6),
+        of("VariancePartition", brain=brain, features=bands),
         of("Predict", encoder=encoder, features=pixels),
         decoder,
         category,

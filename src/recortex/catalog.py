@@ -13,12 +13,16 @@ STAGES = {
     "Digits69": "recortex.data.digits69",
     "HaxbySlice": "recortex.data.haxby_slice",
     "PlantedUnits": "recortex.data.planted_units",
+    "SimulatedBetas": "recortex.data.simulated.betas",
+    "SimulatedDrive": "recortex.data.simulated.drive",
     # data: stimuli
     "PictureFolder": "recortex.data.picture_folder",
     "PictureFile": "recortex.data.picture_file",
     "CaptionTable": "recortex.data.caption_table",
     "Digits69Pictures": "recortex.data.digits69",
     "HandwrittenDigits": "recortex.data.handwritten_digits",
+    "SimulatedScenes": "recortex.data.simulated.scenes",
+    "SimulatedCaptions": "recortex.data.simulated.captions",
     # splits
     "KFold": "recortex.splits.k_fold",
     "FixedSplit": "recortex.splits.fixed",
@@ -30,10 +34,14 @@ STAGES = {
     "PlantedFeatures": "recortex.features.planted_features",
     "CategoryFeatures": "recortex.features.category_features",
     "LabelTable": "recortex.features.label_table",
+    "FeatureFile": "recortex.features.feature_file",
+    "Bands": "recortex.features.bands",
     # responses
     "NoiseCeiling": "recortex.responses.noise_ceiling",
     # encoders
     "RidgeEncoder": "recortex.encoders.ridge_encoder",
+    "BandedRidgeEncoder": "recortex.encoders.banded_ridge_encoder",
+    "VariancePartition": "recortex.encoders.variance_partition",
     "Predict": "recortex.encoders.predict",
     # decoders
     "RidgeDecoder": "recortex.decoders.ridge_decoder",

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from recortex import catalog
 from recortex.stage import LocalFile, LocalPath, Node, Stage, is_abstract
 
-Place = tuple[tuple[str, int | None], ...]  # from the root: a field, and where in its tuple
+Place = tuple[tuple[str, int | str | None], ...]  # from the root: a field, and where in its tuple or mapping
 
 
 def catalog_classes() -> list[type[Node]]:
@@ -44,6 +44,7 @@ BOUND = {
     ("PlantedUnits", "explainable"): st.tuples(st.floats(0.01, 0.5), st.floats(0.5, 1.0)),
     ("HaxbySlice", "delay_s"): st.sampled_from([0.0, 2.5, 5.0, 7.5]),
     ("GaborEnergy", "size"): st.integers(16, 128),
+    ("SimulatedScenes", "kinds"): st.lists(st.sampled_from(["face", "tool", "word"]), min_size=1, unique=True).map(tuple),
     ("GaborEnergy", "frequencies"): st.lists(st.floats(0.5, 4.0), min_size=1, max_size=3).map(tuple),
 }
 
@@ -83,6 +84,8 @@ class Maker:
             return st.lists(self.value(inside[0]), min_size=max(1, _limit(limits, "min_length", 1)), max_size=3).map(tuple)
         if origin is tuple:
             return st.tuples(*(self.value(part) for part in inside))
+        if origin is dict:
+            return st.dictionaries(st.sampled_from(["a", "b", "é"]), self.value(inside[1]), min_size=1)
         if annotation in (None, type(None)):
             return st.none()
         if annotation is LocalPath:
@@ -134,8 +137,8 @@ def places(node: Node, here: Place = ()) -> Iterator[tuple[Place, Node]]:
         value = getattr(node, name)
         if isinstance(value, Node):
             yield from places(value, (*here, (name, None)))
-        elif isinstance(value, tuple):
-            for number, item in enumerate(value):
+        elif isinstance(value, tuple | dict):
+            for number, item in value.items() if isinstance(value, dict) else enumerate(value):
                 if isinstance(item, Node):
                     yield from places(item, (*here, (name, number)))
 
@@ -148,6 +151,9 @@ def changed(root: Node, place: Place, field: str, value: Any) -> Node:
     (name, number), rest = place[0], place[1:]
     if number is None:
         return type(root)(**fields | {name: changed(fields[name], rest, field, value)})
+    if isinstance(fields[name], dict):
+        item = changed(fields[name][number], rest, field, value)
+        return type(root)(**fields | {name: fields[name] | {number: item}})
     items = list(fields[name])
     items[number] = changed(items[number], rest, field, value)
     return type(root)(**fields | {name: tuple(items)})
@@ -157,6 +163,8 @@ def rebuilt(value: Any) -> Any:
     """The same tree again, of objects of its own."""
     if isinstance(value, Node):
         return type(value)(**{name: rebuilt(getattr(value, name)) for name in type(value).model_fields})
+    if isinstance(value, dict):
+        return {key: rebuilt(item) for key, item in reversed(value.items())}
     return tuple(rebuilt(item) for item in value) if isinstance(value, tuple) else value
 
 
@@ -173,6 +181,8 @@ def essence(value: Any) -> Any:
         return ("file", value.read_bytes(), value.suffix)
     if isinstance(value, tuple | list):
         return tuple(essence(item) for item in value)
+    if isinstance(value, dict):
+        return ("mapping", frozenset((essence(key), essence(item)) for key, item in value.items()))
     if isinstance(value, Enum):
         return (type(value).__name__, value.name)
     return (type(value).__name__, repr(value))

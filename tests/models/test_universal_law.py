@@ -10,7 +10,10 @@ import pytest
 from recortex import catalog
 from recortex.decoders.category_decoder import CategoryDecoder
 from recortex.decoders.ridge_decoder import RidgeDecoder
+from recortex.encoders.banded_ridge_encoder import BandedRidgeEncoder
 from recortex.encoders.ridge_encoder import RidgeEncoder
+from recortex.encoders.variance_partition import VariancePartition
+from recortex.features.bands import Bands
 from recortex.features.pixels import Pixels
 from recortex.fits.base import Fit
 from recortex.fits.pairs import Pairs
@@ -22,10 +25,26 @@ from tests.laws import check_universal_law
 SPLITS = [KFold(by="stimulus", folds=4), FixedSplit(), HoldOut(test=0.25)]
 ALPHAS = (0.1, 10.0, 1000.0)
 RIDGE = ("coef", "intercept", "best_alpha")
+
+
+def bands(stimuli) -> Bands:
+    return Bands(spaces={"fine": Pixels(stimuli=stimuli), "coarse": Pixels(stimuli=stimuli, size=2)})
+
+
 FITS = {
     "RidgeEncoder": (
         lambda brain, stimuli, **more: RidgeEncoder(brain=brain, features=Pixels(stimuli=stimuli), alphas=ALPHAS, **more),
         RIDGE,
+    ),
+    "BandedRidgeEncoder": (
+        lambda brain, stimuli, **more: BandedRidgeEncoder(
+            brain=brain, features=bands(stimuli), alphas=ALPHAS, **{"candidates": 6} | more
+        ),
+        (*RIDGE, "band_weight"),
+    ),
+    "VariancePartition": (
+        lambda brain, stimuli, **more: VariancePartition(brain=brain, features=bands(stimuli), alphas=ALPHAS, **more),
+        (*RIDGE, "subset_alpha"),
     ),
     "RidgeDecoder": (
         lambda brain, stimuli, **more: RidgeDecoder(brain=brain, features=Pixels(stimuli=stimuli), alphas=ALPHAS, **more),
@@ -45,7 +64,7 @@ def test_noise_in_place_of_test_trials_changes_no_fitted_array(tmp_path, name, s
     check_universal_law(tmp_path, lambda brain, stimuli: make(brain, stimuli, split=split), fitted)
 
 
-@pytest.mark.parametrize("name", ["RidgeEncoder", "RidgeDecoder"])
+@pytest.mark.parametrize("name", ["RidgeEncoder", "BandedRidgeEncoder", "VariancePartition", "RidgeDecoder"])
 @pytest.mark.parametrize("standardise", [False, True])
 def test_it_holds_with_and_without_scaling(tmp_path, name, standardise):
     make, fitted = FITS[name]
@@ -60,6 +79,14 @@ def test_it_holds_with_and_without_scaling(tmp_path, name, standardise):
 def test_it_holds_for_every_choice_of_alpha(tmp_path, name, selection):
     make, fitted = FITS[name]
     check_universal_law(tmp_path, lambda brain, stimuli: make(brain, stimuli, selection=selection), fitted)
+
+
+@pytest.mark.parametrize(
+    "fields", [{"selection": "gcv"}, {"selection": "gcv+kfold"}, {"search": "gradient", "steps": 4}], ids=str
+)
+def test_it_holds_for_every_search_of_band_weights(tmp_path, fields):
+    make, fitted = FITS["BandedRidgeEncoder"]
+    check_universal_law(tmp_path, lambda brain, stimuli: make(brain, stimuli, **fields), fitted)
 
 
 @pytest.mark.parametrize("calibration", ["variance", "regression", "none"])

@@ -115,11 +115,13 @@ class _Fold:
         assert self.test is not None
         xp = array_namespace(self.cross)
         diagonal = self.spread(penalty, band)
-        coef = _solved(self.gram, diagonal, self.cross, 1e-5)
+        # steps go by signs of slopes, which a loose solution gets wrong where features outnumber rows
+        tolerance = 1e-11 if self.cross.dtype == xp.float64 else 1e-6
+        coef = _solved(self.gram, diagonal, self.cross, tolerance)
         seen = like(self.test.gram, coef) @ coef
         squares = xp.astype(xp.sum(coef * (seen - 2.0 * self.test.xy), axis=0), xp.float64)
         error = on_cpu(self.test.yy + squares) / self.test.n
-        adjoint = _solved(self.gram, diagonal, seen - self.test.xy, 1e-4)
+        adjoint = _solved(self.gram, diagonal, seen - self.test.xy, tolerance)
         by_feature = on_cpu(adjoint * diagonal * coef)
         slope = np.array([by_feature[band == number].sum(axis=0, dtype=np.float64) for number in range(len(penalty))])
         return np.maximum(error, 0.0), -2.0 * slope / self.test.n
@@ -142,15 +144,17 @@ def _solved(gram: Any, diagonal: Any, cross: Any, tolerance: float) -> Any:
     direction = residual / scale
     power = xp.sum(residual * direction, axis=0)
     for _ in range(_ITERATIONS):
-        if bool(xp.all(xp.sum(residual * residual, axis=0) <= goal)):
+        # a target that is solved stands still, so that no other in its tile moves it
+        going = xp.sum(residual * residual, axis=0) > goal
+        if not bool(xp.any(going)):
             break
         image = gram @ direction + diagonal * direction
         length = xp.sum(direction * image, axis=0)
-        step = xp.where(length > 0, power / xp.where(length > 0, length, 1.0), 0.0)
+        step = xp.where(going & (length > 0), power / xp.where(length > 0, length, 1.0), 0.0)
         coef = coef + step * direction
         residual = residual - step * image
         ahead = residual / scale
-        now = xp.sum(residual * ahead, axis=0)
+        now = xp.where(going, xp.sum(residual * ahead, axis=0), power)
         direction = ahead + xp.where(power > 0, now / xp.where(power > 0, power, 1.0), 0.0) * direction
         power = now
     return coef

@@ -1,0 +1,1 @@
+"""A world with a known answer: scenes, their captions, and people who look at them."""
