@@ -252,7 +252,7 @@ def test_single_precision_on_a_large_mean_loses_nothing():
 def test_tiles_change_nothing(monkeypatch):
     responses, stimulus, _ = presented(np.full(20, 3), PLANTED, 16)
     made = (noise_ceiling(responses, stimulus, 1, 30), split_half(responses, stimulus, 5))
-    monkeypatch.setattr(sys.modules["recortex.metrics.noise_ceiling"], "_BLOCK", 60 * 7)
+    monkeypatch.setattr(sys.modules["recortex.metrics._presentations"], "_BLOCK", 60 * 7)
     again = (noise_ceiling(responses, stimulus, 1, 30), split_half(responses, stimulus, 5))
     np.testing.assert_allclose(again[0].low, made[0].low, rtol=1e-9)
     np.testing.assert_allclose(again[0].explainable, made[0].explainable, rtol=1e-9)

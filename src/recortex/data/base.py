@@ -57,6 +57,19 @@ class Responses(Stage):
         """The recorded trials, every presentation a row: the arrays of `returns` except n_repeats."""
         raise TypeError(f"{type(self).__name__} does not say where its responses come from")
 
+    def gives_units(self) -> bool:
+        """Whether the recorded trials of some units are had without those of the others in memory."""
+        return self.repeats == "keep"
+
+    def recorded(self, units: slice = slice(None)) -> dict[str, Any]:
+        """Recorded trials, every presentation a row: stimulus and labels, and the responses of all units or of some."""
+        if self.repeats == "keep":  # they are the rows
+            made = self.run()
+            table = {name: made[name] for name in ("stimulus", *LABELS) if name in made}
+            return table | {"responses": made.read("responses", columns=units)}
+        arrays = self.measure()
+        return arrays | {"responses": np.asarray(arrays["responses"])[:, units]}
+
     def compute(self) -> dict[str, Any]:
         """Check the recorded trials and average repeats where asked."""
         return self.checked(self.measure())

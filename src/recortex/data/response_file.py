@@ -58,7 +58,7 @@ class ResponseFile(Responses):
 
     def tiling(self) -> Tiling | None:
         """A part for some units, where a file is large and gives some of its columns without the rest."""
-        if is_nifti(self.path) or self.drop_units != "none" or self.path.suffix.lower() not in IN_PARTS:
+        if not self._gives_columns():
             return None
         shape = shape_of(self.path, self.array)
         if shape is None or len(shape) != 2:
@@ -67,6 +67,17 @@ class ResponseFile(Responses):
         self._check_length((trials, units), len(read_trials(self.trials)["stimulus"]))
         step = max(1, AT_ONCE // max(trials, 1))
         return Tiling("unit", units, step) if units > step else None
+
+    def recorded(self, units: slice = slice(None)) -> dict[str, Any]:
+        """As of all responses; where repeats are averaged, no more of the file is read than these units."""
+        return self.measure(units) if self.repeats == "average" and self._gives_columns() else super().recorded(units)
+
+    def gives_units(self) -> bool:
+        """From a file that gives some of its columns, also where repeats are averaged."""
+        return self._gives_columns() or super().gives_units()
+
+    def _gives_columns(self) -> bool:
+        return not is_nifti(self.path) and self.drop_units == "none" and self.path.suffix.lower() in IN_PARTS
 
     def compute_tile(self, rows: range) -> dict[str, Any]:
         """Some units."""
@@ -91,7 +102,7 @@ class ResponseFile(Responses):
             if values.dtype.kind == "b":
                 raise InvalidInput(f"{self.path} holds true and false; responses are numbers of shape (trial, unit)")
             values = values.T if self.trial_axis == 1 else values
-            arrays = {"responses": values, "column": np.arange(values.shape[1]) + (units.start if units else 0)}
+            arrays = {"responses": values, "column": np.arange(values.shape[1]) + ((units.start or 0) if units else 0)}
         self._check_length(arrays["responses"].shape, len(table["stimulus"]))
         dtype = arrays["responses"].dtype
         # numbers that float32 cannot hold stay float64; either way in this machine's byte order, and as they are where they can be

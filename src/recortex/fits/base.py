@@ -20,7 +20,9 @@ from recortex.splits.base import Split, qualified
 from recortex.splits.k_fold import KFold
 from recortex.stage import Stage
 
+# of refits side by side
 _TARGETS_AT_ONCE = 2**14
+_NUMBERS_AT_ONCE = 2**26  # in trials x targets
 _WEIGHT_BYTES = 2**29
 
 
@@ -106,19 +108,27 @@ class Fit(Stage):
         prediction : (held-out trial, target) or (held-out trial,) array
             To be compared with `pairs.measured(source)`.
         """
-        width = int(np.prod(pairs.targets.shape[1:]))
-        fitting = min(_TARGETS_AT_ONCE // width, _WEIGHT_BYTES // (8 * width * pairs.inputs.shape[1]))
-        together = max(1, fitting) if self.separable and pairs.targets.ndim == 2 else 1
+        width, plain = int(np.prod(pairs.targets.shape[1:])), pairs.targets.ndim != 2
+        bounds = (
+            _TARGETS_AT_ONCE // width,
+            _NUMBERS_AT_ONCE // pairs.targets.size,
+            _WEIGHT_BYTES // (8 * width * pairs.inputs.shape[1]),
+        )
+        together = max(1, min(bounds)) if self.separable and not plain else 1
         waiting = iter(sources)
         while batch := list(islice(waiting, together)):
             predictions = []
             for fold in pairs.folds:
                 inputs, targets = pairs.inside(fold)
-                moved = [targets[source] for source in batch]
-                predictions.append(self._fit_fold(pairs, fold, inputs, np.hstack(moved) if together > 1 else moved[0])[0])
-            pooled = _in_order(pairs, predictions)
+                moved = np.stack([source[fold.train] for source in batch], axis=1)
+                training = targets[moved[:, 0]] if plain else targets[moved].reshape(len(moved), -1)
+                groups = {"groups": pairs.groups[fold.train]} if self.inner_groups else {}
+                fitted = self.estimator().fit(inputs[fold.train], training, **groups)
+                predictions.append(fitted.predict(inputs[fold.test]))
+                del targets, training, fitted  # before the next ones are made
             for place, source in enumerate(batch):
-                yield source, pooled[:, place * width : (place + 1) * width] if together > 1 else pooled
+                mine = ... if plain else (slice(None), slice(place * width, (place + 1) * width))
+                yield source, _in_order(pairs, [prediction[mine] for prediction in predictions])
 
     def from_trial_order(self, pairs: Pairs) -> np.ndarray | None:
         """Held-out predictions of the same procedure from nothing but when each trial came; None where trials are averages."""

@@ -16,9 +16,10 @@ from recortex.metrics.correlation import (
 )
 from recortex.metrics.identification import IdentificationRanks, identification_ranks, k_way_accuracy
 from recortex.metrics.multiple_testing import false_discovery, family_wise_p
-from recortex.metrics.noise_ceiling import NoiseCeiling, VarianceComponents, noise_ceiling, signal_and_noise, split_half
+from recortex.metrics.noise_ceiling import NoiseCeiling, VarianceComponents, noise_ceiling, signal_and_noise
 from recortex.metrics.permutation import circular_shift, permutation_p, permute_pairs
 from recortex.metrics.pictures import pixel_correlation, ssim, ssim_legacy_columnwise
+from recortex.metrics.split_half import split_half
 
 __all__ = [
     "IdentificationRanks",

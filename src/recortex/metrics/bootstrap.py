@@ -158,7 +158,7 @@ def bootstrap_rows(groups: ArrayLike, n_resamples: int = 2000, seed: int | np.ra
     """
     members = _members(np.asarray(groups))
     return (
-        np.concatenate([members[group] for group in draw]) for draws in _draws(len(members), n_resamples, seed) for draw in draws
+        np.concatenate([members[group] for group in draw]) for some in draws(len(members), n_resamples, seed) for draw in some
     )
 
 
@@ -168,7 +168,7 @@ def _members(groups: NDArray[Any]) -> list[NDArray[np.intp]]:
     return np.split(np.argsort(label, kind="stable"), np.cumsum(size)[:-1])
 
 
-def _draws(n_groups: int, n_resamples: int, seed: int | np.random.Generator) -> Iterator[NDArray[np.int64]]:
+def draws(n_groups: int, n_resamples: int, seed: int | np.random.Generator) -> Iterator[NDArray[np.int64]]:
     """(sample, group) numbers of drawn groups, in blocks of samples; the blocks do not change the draws."""
     if n_resamples < 1:
         raise InvalidInput(f"n_resamples must be at least 1, not {n_resamples}")
@@ -186,5 +186,5 @@ def _resampled_means(
 ) -> NDArray[np.float64]:
     sums = np.array([scores[rows].sum() for rows in members])
     sizes = np.array([len(rows) for rows in members])
-    means = [sums[draws].sum(1) / sizes[draws].sum(1) for draws in _draws(len(members), n_resamples, seed)]
+    means = [sums[drawn].sum(1) / sizes[drawn].sum(1) for drawn in draws(len(members), n_resamples, seed)]
     return np.concatenate(means)

@@ -56,9 +56,9 @@ def family_wise_p(value: ArrayLike, null: ArrayLike) -> NDArray[np.float64]:
     ----------
     value : array (unit,)
         Units should be on one scale, as correlations are: one that spreads wider under the null would set the maximum for all.
-    null : array (permutation, unit)
-        The same statistic after each permutation, one permutation for all units. NaN has no part in the maximum; a permutation of
-        nothing but NaN is left out.
+    null : array (permutation, unit) or (permutation,)
+        The same statistic after each permutation, one permutation for all units; or its largest value over units alone, where these
+        were too many to keep. NaN has no part in the maximum; a permutation of nothing but NaN is left out.
 
     Returns
     -------
@@ -70,12 +70,13 @@ def family_wise_p(value: ArrayLike, null: ArrayLike) -> NDArray[np.float64]:
     InvalidInput
         If the shapes do not belong together, or there is no permutation.
     """
-    observed, permuted = in_one_precision(real_array("value", value, "unit"), real_array("null", null, "permutation", "unit"))
-    if permuted.shape[1] != len(observed):
+    dimensions = ("permutation", "unit")[: 1 if np.ndim(null) == 1 else 2]
+    observed, permuted = in_one_precision(real_array("value", value, "unit"), real_array("null", null, *dimensions))
+    if permuted.ndim == 2 and permuted.shape[1] != len(observed):
         raise InvalidInput(f"value has {len(observed)} units and null {permuted.shape[1]}; they must be the same ones")
     if len(permuted) == 0:
         raise InvalidInput("null holds no permutation to compare with")
-    largest = np.fmax.reduce(permuted, axis=1, initial=np.nan)
+    largest = np.fmax.reduce(permuted, axis=1, initial=np.nan) if permuted.ndim == 2 else permuted
     largest = np.sort(largest[~np.isnan(largest)])
     reached = len(largest) - np.searchsorted(largest, observed, side="left")
     undefined = np.isnan(observed) | (len(largest) == 0)

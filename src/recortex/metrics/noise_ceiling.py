@@ -7,20 +7,16 @@ everything is NaN. Sums are float64 and centred first, so that float32 signals o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from recortex.errors import InvalidInput
-from recortex.metrics._arrays import real_array, row_labels
-from recortex.metrics.bootstrap import Interval, bootstrap_rows
-from recortex.metrics.correlation import unit_correlation
-
-_BLOCK = 2**21
-"""Values turned to float64 at a time (16 MiB)."""
+from recortex.metrics._arrays import real_array
+from recortex.metrics._presentations import Presentations
+from recortex.metrics.bootstrap import Interval, draws
 
 _NODES = 20_000
 """Points of the integral over the null distribution of an estimate; its error is below 1e-4."""
@@ -105,7 +101,7 @@ def signal_and_noise(responses: ArrayLike, stimulus: ArrayLike) -> VarianceCompo
     InvalidInput
         If there is no trial, or not one stimulus a trial.
     """
-    shown = _Presentations.of(responses, stimulus)
+    shown = Presentations.of(responses, stimulus)
     signal, noise = np.full((2, shown.n_unit), np.nan)
     if shown.repeated:
         for units, means, squares in shown.by_stimulus():
@@ -167,7 +163,7 @@ def noise_ceiling(
     .89 to .96. Neither helps where most units have little signal: there the mean of roots is itself off, above the truth for
     units without signal and below it for weak ones; choose units by `explainable` and `bias` first.
     """
-    shown = _Presentations.of(responses, stimulus)
+    shown = Presentations.of(responses, stimulus)
     rows = real_array("averaged", np.ravel(averaged), "scored_row").astype(np.float64)
     if rows.size == 0 or not np.all((rows >= 1) & np.isfinite(rows)):
         raise InvalidInput("averaged must hold the number of presentations in each scored row, at least 1")
@@ -200,133 +196,6 @@ def noise_ceiling(
     )
 
 
-def split_half(
-    responses: ArrayLike, stimulus: ArrayLike, n_splits: int = 100, seed: int | np.random.Generator = 0
-) -> NDArray[np.float64]:
-    """Reliability of the mean over all presentations of a stimulus, from the correlation of random halves.
-
-    Each stimulus's presentations are halved at random, and r is the correlation over stimuli between the means of the halves,
-    averaged over splits. Spearman and Brown carry it from halves to all presentations: ``k r / (1 + (k - 1) r)``, k being how much
-    less noise the whole has: 2 for even numbers of presentations, 3 for three, which leave halves of one, and the ratio of the means of
-    1 / n over stimuli where numbers differ. What it estimates is the explainable variance of that average, so its root is the
-    highest correlation that a perfect model can expect with it. Correlations do not mind the scale, so this suits M/EEG and
-    whatever has variances that cannot be compared.
-
-    Parameters
-    ----------
-    responses : array (trial, unit)
-        Single presentations.
-    stimulus : array (trial,)
-        Label of the stimulus of each trial; stimuli shown once are left out. Of an odd number of presentations one is left out at
-        random in each split.
-    n_splits : int
-        Random halvings.
-    seed : int or numpy Generator
-
-    Returns
-    -------
-    array (unit,)
-        In -1..1. Around 0 for a unit without signal: a negative r is corrected as its positive would be, and not clipped. NaN with
-        fewer than two repeated stimuli, and where the halves of a unit are constant.
-
-    Raises
-    ------
-    InvalidInput
-        If there is no trial, not one stimulus a trial, or no split.
-    """
-    shown = _Presentations.of(responses, stimulus)
-    if n_splits < 1:
-        raise InvalidInput(f"n_splits must be at least 1, not {n_splits}")
-    correlation = np.full(shown.n_unit, np.nan)
-    if shown.repeated < 2:
-        return correlation
-    counts = shown.counts[shown.counts > 1]
-    half = counts // 2
-    splits = [
-        [_sums(rows, half, len(shown.order)) for rows in halves] for halves in shown.halves(n_splits, np.random.default_rng(seed))
-    ]
-    for units, trials in shown.tiles():
-        means = (((one @ trials) / half[:, None], (other @ trials) / half[:, None]) for one, other in splits)
-        correlation[units] = np.mean([unit_correlation(*pair) for pair in means], axis=0)
-    less = np.mean(1 / half) / np.mean(1 / counts)
-    return less * correlation / (1 + (less - 1) * np.abs(correlation))
-
-
-@dataclass(frozen=True, eq=False)
-class _Presentations:
-    """Responses in the order of their stimuli.
-
-    Attributes
-    ----------
-    responses : array (trial, unit)
-        As given.
-    order : array (trial,)
-        Rows of the first stimulus, then of the second, and so on.
-    counts : array (stimulus,)
-        Presentations of each stimulus.
-    """
-
-    responses: NDArray[Any]
-    order: NDArray[np.intp]
-    counts: NDArray[np.intp]
-
-    @classmethod
-    def of(cls, responses: ArrayLike, stimulus: ArrayLike) -> _Presentations:
-        array, labels = real_array("responses", responses, "trial", "unit"), row_labels("stimulus", stimulus)
-        if len(array) != len(labels):
-            raise InvalidInput(f"responses has {len(array)} trials and stimulus {len(labels)}; they must be the same ones")
-        _, number, counts = np.unique(labels, return_inverse=True, return_counts=True)
-        return cls(array, np.argsort(number, kind="stable"), counts)
-
-    @property
-    def n_unit(self) -> int:
-        return int(self.responses.shape[1])
-
-    @property
-    def n_stimulus(self) -> int:
-        return len(self.counts)
-
-    @property
-    def repeated(self) -> int:
-        return int(np.count_nonzero(self.counts > 1))
-
-    def tiles(self, beside: int = 0) -> Iterator[tuple[slice, NDArray[np.float64]]]:
-        """Some units at a time, (trial, unit) in the order of stimuli, counted from each unit's first trial: zero if constant."""
-        step = max(1, _BLOCK // max(len(self.order), beside))
-        for start in range(0, self.n_unit, step):
-            tile = self.responses[:, start : start + step]
-            with np.errstate(invalid="ignore"):  # infinities become NaN
-                trials = np.subtract(tile[self.order], tile[:1], dtype=np.float64)
-            yield slice(start, start + step), trials
-
-    def by_stimulus(self, beside: int = 0) -> Iterator[tuple[slice, NDArray[np.float64], NDArray[np.float64]]]:
-        """Some units at a time: (stimulus, unit) means around their mean, and sums of squares within stimuli."""
-        sums = _sums(np.arange(len(self.order)), self.counts, len(self.order))
-        number = np.repeat(np.arange(self.n_stimulus), self.counts)
-        for units, trials in self.tiles(beside):
-            with np.errstate(invalid="ignore"):
-                means = (sums @ trials) / self.counts[:, None]
-                trials -= means[number]  # before the means lose their own mean
-                means -= means.mean(axis=0)
-            yield units, means, sums @ np.square(trials, out=trials)
-
-    def halves(self, n_splits: int, rng: np.random.Generator) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-        """Places, in the order of stimuli, of two random halves of the presentations of each repeated stimulus."""
-        number = np.repeat(np.arange(self.n_stimulus), self.counts)
-        place = np.arange(len(number)) - np.repeat(np.cumsum(self.counts) - self.counts, self.counts)
-        half = np.repeat(self.counts // 2, self.counts)
-        for _ in range(n_splits):
-            drawn = np.lexsort((rng.random(len(number)), number))
-            yield drawn[place < half], drawn[(place >= half) & (place < 2 * half)]
-
-
-def _sums(rows: NDArray[np.intp], sizes: NDArray[np.intp], n_row: int) -> Any:
-    """(sum, row) sparse matrix of ones: the first `sizes[0]` of `rows` are summed, then the next `sizes[1]`, and so on."""
-    from scipy.sparse import csr_array
-
-    return csr_array((np.ones(len(rows)), rows, np.concatenate([[0], np.cumsum(sizes)])), shape=(len(sizes), n_row))
-
-
 def _components(
     weights: NDArray[np.float64],
     counts: NDArray[np.intp],
@@ -352,10 +221,10 @@ def _share(signal: NDArray[np.float64], noise: NDArray[np.float64], presentation
     return share
 
 
-def _resampled(shown: _Presentations, n_resamples: int, seed: int | np.random.Generator) -> NDArray[np.float64]:
+def _resampled(shown: Presentations, n_resamples: int, seed: int | np.random.Generator) -> NDArray[np.float64]:
     """(sample, stimulus): how often each stimulus was drawn; none where an interval would say nothing."""
     n = shown.n_stimulus
-    times = np.array([np.bincount(rows, minlength=n) for rows in bootstrap_rows(np.arange(n), n_resamples, seed)], np.float64)
+    times = np.array([np.bincount(drawn, minlength=n) for some in draws(n, n_resamples, seed) for drawn in some], np.float64)
     return times[times @ (shown.counts - 1.0) > 0] if shown.repeated > 1 else times[:0]
 
 
@@ -377,14 +246,20 @@ def _mean_root(
 
 def _shown_without_signal(counts: NDArray[np.intp], presentations: float) -> float:
     """The mean explainable variance of a unit without signal; see the notes of `noise_ceiling`."""
-    from scipy.special import fdtri
-
     n, part = len(counts), 1 / counts
     within = counts.sum() - n
     if n < 2 or within < 1:
         return float("nan")
     # 2 E^2 / Var of the variance between means of unequal numbers of presentations
     between = (n - 1) ** 2 * part.mean() ** 2 / ((1 - 2 / n) * (part**2).sum() + part.sum() ** 2 / n**2)
+    return _mean_excess(float(between), float(within), float(part.mean()), presentations)
+
+
+@cache
+def _mean_excess(between: float, within: float, part: float, presentations: float) -> float:
+    """Slow, and the same for all parts of a recording."""
+    from scipy.special import fdtri
+
     ratio = fdtri(between, within, (np.arange(_NODES) + 0.5) / _NODES)
-    excess = part.mean() * np.maximum(0, ratio - 1)
+    excess = part * np.maximum(0, ratio - 1)
     return float(np.mean(excess / (excess + presentations)))

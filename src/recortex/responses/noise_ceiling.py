@@ -11,8 +11,9 @@ from recortex.data.base import LABELS, Responses
 from recortex.errors import InvalidInput, no_column
 from recortex.responses.normalisation import ZScore
 from recortex.splits.base import Split, Trials, qualified
-from recortex.stage import Array, Figure, Result, Stage
+from recortex.stage import Array, Figure, Result, Stage, Tiling
 
+AT_ONCE = 2**24  # responses of a part, in trials x units
 LEAST_STIMULI = 20
 
 
@@ -65,25 +66,39 @@ class NoiseCeiling(Stage):
         brain = self.brain.foresee()
         return {"unit": brain["unit"]} if brain else {}
 
+    def tiling(self) -> Tiling | None:
+        """A part for some units, where a recording is large and gives some of its units without the rest."""
+        brain = self.brain.run()
+        units, shown = brain.shape("responses")[1], int(brain["n_repeats"].sum())
+        step = max(1, AT_ONCE // max(shown, 1))
+        return Tiling("unit", units, step) if self.brain.gives_units() and units > step else None
+
     def compute(self) -> dict[str, Any]:
         """Compare the presentations of each stimulus."""
+        return self._of(slice(None))
+
+    def compute_tile(self, rows: range) -> dict[str, Any]:
+        """As `compute`, for some units; the resampled stimuli are the same in all parts."""
+        return self._of(slice(rows.start, rows.stop))
+
+    def _of(self, units: slice) -> dict[str, Any]:
         from recortex.metrics import noise_ceiling, split_half
 
-        measured = self.brain.measure()
-        table = {name: np.asarray(measured[name]) for name in ("stimulus", *LABELS) if name in measured}
-        responses, stimulus = np.asarray(measured["responses"]), table["stimulus"]
+        shown = self.brain.recorded(units)
+        table = {name: np.asarray(shown[name]) for name in ("stimulus", *LABELS) if name in shown}
+        responses, stimulus = np.asarray(shown.pop("responses")), table["stimulus"]
         if self.normalise_by:
             if self.normalise_by not in table:
                 raise InvalidInput(no_column("normalise_by", self.normalise_by, table))
-            responses = ZScore(qualified(table, self.normalise_by), self.normalise_by, unsupervised=True).own(responses)
+            labels = qualified(table, self.normalise_by)
+            responses = ZScore(labels, self.normalise_by, unsupervised=True, first=units.start or 0).own(responses)
         shown_again = _shown_again(table)
-        rows = np.ones(len(stimulus), dtype=bool)
+        without_offsets = _without_offsets(responses, table)
         if self.split is not None:
             trials = self.brain.trial_table()
             tested = np.concatenate([fold.test for fold in self.split.apply(trials)])
-            rows = np.isin(stimulus, trials["stimulus"][tested])
-        without_offsets = _without_offsets(responses, table)[rows]
-        responses, stimulus = responses[rows], stimulus[rows]
+            if not (rows := np.isin(stimulus, trials["stimulus"][tested])).all():
+                without_offsets, responses, stimulus = without_offsets[rows], responses[rows], stimulus[rows]
         names, counts = np.unique(stimulus, return_counts=True)
         repeated = np.array(int(np.isin(names, shown_again).sum()))
         if not repeated:

@@ -23,11 +23,14 @@ class ZScore:
     unsupervised : bool
         Whether a stretch without training trials may be scaled by its own test trials. Nothing is fitted on these, but the score
         then needs the whole stretch to have been recorded: a single new trial could not be decoded.
+    first : int
+        Number of the first unit given, for messages.
     """
 
     labels: np.ndarray
     column: str
     unsupervised: bool
+    first: int = 0
 
     def of(self, responses: np.ndarray, fold: Fold) -> np.ndarray:
         """Responses as one fold may see them.
@@ -76,7 +79,7 @@ class ZScore:
         scale = (responses[scaling] - mean).std(axis=0, dtype=np.float64)
         if (flat := np.flatnonzero(scale <= 1e-7 * np.abs(mean))).size:
             raise InvalidInput(
-                f"normalise: {len(flat)} units (units {listed(flat)}) do not vary over the {len(scaling)} trials that scale "
+                f"normalise: {len(flat)} units (units {listed(self.first + flat)}) do not vary over the {len(scaling)} trials that scale "
                 f"{self.column} {label}; leave them out, or normalise by a longer stretch"
             )
         return ((responses[rows] - mean) / scale).astype(responses.dtype)

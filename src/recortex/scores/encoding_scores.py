@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,6 +15,7 @@ from recortex.fits.pairs import Pairs
 from recortex.metrics import bootstrap_rows, false_discovery, family_wise_p, permutation_p, unit_correlation
 from recortex.progress import steps
 from recortex.responses.noise_ceiling import NoiseCeiling
+from recortex.scores._draw_table import DrawTable
 from recortex.scores.base import NAN, SAME_SCORE, Score, TestedScores, as_columns, averaging, mean_of
 from recortex.stage import Array, Figure, Node, Result
 
@@ -23,14 +25,11 @@ SUMMARIES: dict[str, Callable[[np.ndarray], float]] = {
     "p95": lambda values: np.nanpercentile(values, 95),
 }
 LEVEL = 0.05
+AT_ONCE = 2**23  # responses of a block of units, in trials x units
 
 
-def _summaries(correlation: np.ndarray) -> list[float]:
-    return [float(summary(correlation)) if np.isfinite(correlation).any() else NAN for summary in SUMMARIES.values()]
-
-
-def _mean(measured: np.ndarray, prediction: np.ndarray) -> float:
-    return _summaries(unit_correlation(measured, prediction))[0]
+def _summary(name: str, correlation: np.ndarray) -> float:
+    return float(SUMMARIES[name](correlation)) if np.isfinite(correlation).any() else NAN
 
 
 class EncodingScores(TestedScores):
@@ -81,15 +80,12 @@ class EncodingScores(TestedScores):
         yield "ceiling", self.ceiling()
 
     def compute(self) -> dict[str, Any]:
-        """Score, resample, refit."""
-        fitted, pairs = self.encoder.run(), self.encoder.pairs()
-        measured, prediction, correlation = pairs.measured(), fitted["prediction"], fitted["correlation"]
-        explainable = self.ceiling().run()["explainable"]
-        null, by_unit = self._null(pairs, prediction)
-
-        rivals = {"": prediction} | self._controls(pairs)
-        units = pairs.column(self.unit(), "exchange")[fitted["row"]]
-        samples = self._resampled(measured, rivals, units)
+        """Score, resample, refit; units pass in blocks through what is done to each by itself."""
+        fitted = self.encoder.run()
+        correlation, explainable = fitted["correlation"], self.ceiling().run()["explainable"]
+        units = self.encoder.pairs(slice(0, 1)).column(self.unit(), "exchange")[fitted["row"]]
+        null, by_unit = self._null(fitted)
+        controls, samples = self._resampled(fitted, units)
         shared: dict[str, Any] = {
             "n": len(np.unique(units)),
             "n_unit": self.unit(),
@@ -98,21 +94,20 @@ class EncodingScores(TestedScores):
             "protocol": self.null_words(),
         }
         scores = []
-        for place, (summary, value) in enumerate(zip(SUMMARIES, _summaries(correlation), strict=True)):
+        for place, summary in enumerate(SUMMARIES):
+            value, ceiling = _summary(summary, correlation), _summary(summary, np.sqrt(explainable))
             # of the mean alone: noise that resampling adds to each unit widens their distribution, so the bootstrap of a quantile
             # over units lies above the quantile itself
             ends: dict[str, Any] = _ends(samples[""]) if summary == "mean" else {}
             chance: dict[str, Any] = {}
             if len(null):
                 chance = {"p": float(permutation_p(value, null[:, place], SAME_SCORE)), "chance": mean_of(null[:, place])}
-            ceiling = _summaries(np.sqrt(explainable))[place]
             scores.append(Score("unit_correlation", summary, value, **shared, **ends, **chance, ceiling=ceiling))
-        for control, made in rivals.items():
-            if control:
-                value = _mean(measured, made)
-                scores.append(Score("unit_correlation", "mean", value, **shared, **_ends(samples[control]), control=control))
-                difference, apart = _summaries(correlation)[0] - value, samples[""] - samples[control]
-                scores.append(Score("unit_correlation", "difference", difference, **shared, **_ends(apart), control=control))
+        for control, reached in controls.items():
+            value = _summary("mean", reached)
+            scores.append(Score("unit_correlation", "mean", value, **shared, **_ends(samples[control]), control=control))
+            difference, apart = _summary("mean", correlation) - value, samples[""] - samples[control]
+            scores.append(Score("unit_correlation", "difference", difference, **shared, **_ends(apart), control=control))
         # a ceiling near 0 would make any noise a great share of it
         normalised = np.where(explainable >= self.least_ceiling, correlation / np.sqrt(np.maximum(explainable, 1e-12)), np.nan)
         if (steady := np.isfinite(normalised)).any():
@@ -121,25 +116,41 @@ class EncodingScores(TestedScores):
             share = np.maximum(correlation[steady], 0) ** 2 / explainable[steady]
             scores.append(Score("noise_normalised_r2", "p50", float(np.median(share)), **above, ceiling=1.0))
         found: dict[str, np.ndarray] = {}
-        if len(by_unit):
-            p = permutation_p(correlation, by_unit, SAME_SCORE)
-            found = {"unit_p": p, "unit_q": false_discovery(p), "unit_p_family": family_wise_p(correlation, by_unit)}
+        if len(null):
+            p, family = by_unit["unit_p"], family_wise_p(correlation, by_unit.pop("largest"))
+            found = {"unit_p": p, "unit_q": false_discovery(p), "unit_p_family": family, "null": null} | by_unit
             for name, kind in (("unit_q", "false discovery rate"), ("unit_p_family", "family-wise error")):
-                if len(by_unit) + 1 >= 1 / LEVEL:  # with fewer fits no unit could be named
+                if len(null) + 1 >= 1 / LEVEL:  # with fewer fits no unit could be named
                     defined = np.isfinite(correlation)
                     counted = shared | {"subset": f"{kind} {LEVEL:g}", "n": int(defined.sum()), "n_unit": "unit"}
                     scores.append(Score("significant_units", "share", float(np.mean(found[name][defined] <= LEVEL)), **counted))
-            found |= {"null": null, "null_correlation": by_unit[-1]}
         return as_columns(scores) | found | {"explainable": explainable, "normalised": normalised}
 
-    def _null(self, pairs: Pairs, prediction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(permutation, summary) and (permutation, unit)."""
-        by_unit, summaries = [], []
-        for source, refit in self.permuted(self.encoder, pairs, prediction):
-            correlation = unit_correlation(pairs.measured(source), refit)
-            summaries.append(_summaries(correlation))
-            by_unit.append(correlation.astype(np.float32))
-        return np.array(summaries).reshape(-1, len(SUMMARIES)), np.array(by_unit)
+    def _blocks(self, beside: int = 1) -> Iterator[slice]:
+        """Some units at a time, where they are fitted without regard to each other; `beside` numbers of each are kept meanwhile."""
+        trials, units = self.encoder.brain.run().shape("responses")
+        step = max(1, AT_ONCE // max(trials, beside)) if self.encoder.separable else units
+        return steps([slice(start, min(start + step, units)) for start in range(0, units, step)], "blocks of units")
+
+    def _null(self, fitted: Result) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """Summaries of each permutation, (permutation, summary); and of each unit its p and its correlation in the last of them.
+
+        The largest correlation of each permutation stands beside these. The permutations are the same for all blocks.
+        """
+        correlation = fitted["correlation"]
+        p, last, largest = np.empty(len(correlation)), np.empty(len(correlation), np.float32), np.array([np.nan], np.float32)
+        with DrawTable(self.permutations, len(correlation)) as table:
+            for block in self._blocks(self.permutations) if self.permutations else ():
+                pairs, prediction = self.encoder.pairs(block), fitted.read("prediction", columns=block)
+                reached = np.empty((self.permutations, block.stop - block.start), np.float32)
+                for number, (source, refit) in enumerate(self.permuted(self.encoder, pairs, prediction)):
+                    permuted = unit_correlation(pairs.measured(source), refit)
+                    table.put(number, block.start, permuted)
+                    reached[number] = permuted
+                p[block], last[block] = permutation_p(correlation[block], reached, SAME_SCORE), reached[-1]
+                largest = np.fmax(largest, np.fmax.reduce(reached, axis=1))
+            null = np.array([[_summary(name, row) for name in SUMMARIES] for row in table]).reshape(-1, len(SUMMARIES))
+        return null, {"unit_p": p, "null_correlation": last, "largest": largest}
 
     def _controls(self, pairs: Pairs) -> dict[str, np.ndarray]:
         """Predictions of the rungs that every encoder can be held against."""
@@ -151,13 +162,26 @@ class EncodingScores(TestedScores):
             made |= {"class_mean": means} if means is not None else {}
         return made
 
-    def _resampled(self, measured: np.ndarray, rivals: dict[str, np.ndarray], units: np.ndarray) -> dict[str, np.ndarray]:
-        """Mean correlation of each prediction in the same bootstrap samples."""
-        samples: dict[str, list[float]] = {name: [] for name in rivals}
-        for rows in steps(bootstrap_rows(units, self.resamples, self.seed), "bootstrap samples", self.resamples):
-            for name, prediction in rivals.items():
-                samples[name].append(_mean(measured[rows], prediction[rows]))
-        return {name: np.array(values) for name, values in samples.items()}
+    def _resampled(self, fitted: Result, units: np.ndarray) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """The correlation of each control with every unit; and the mean over units of all predictions in the same bootstrap samples."""
+        reached: dict[str, np.ndarray] = {}
+        with ExitStack() as opened:
+            tables: dict[str, DrawTable] = {}
+            for block in self._blocks():
+                pairs = self.encoder.pairs(block)
+                measured, rivals = pairs.measured(), {"": fitted.read("prediction", columns=block)} | self._controls(pairs)
+                for name, prediction in rivals.items():
+                    if name not in tables:
+                        reached[name] = np.empty(fitted.shape("correlation"))
+                        tables[name] = opened.enter_context(DrawTable(self.resamples, len(reached[name])))
+                    reached[name][block] = unit_correlation(measured, prediction)
+                drawn = steps(bootstrap_rows(units, self.resamples, self.seed), "bootstrap samples", self.resamples)
+                for number, rows in enumerate(drawn):
+                    again = measured[rows]
+                    for name, prediction in rivals.items():
+                        tables[name].put(number, block.start, unit_correlation(again, prediction[rows]))
+            samples = {name: np.array([_summary("mean", row) for row in table]) for name, table in tables.items()}
+        return {name: values for name, values in reached.items() if name}, samples
 
     def figures(self, result: Result) -> list[Figure]:
         """Measured units against one fit on permuted pairs."""
