@@ -14,6 +14,7 @@ STAGES = {
     "HaxbySlice": "recortex.data.haxby_slice",
     "PlantedUnits": "recortex.data.planted_units",
     "SimulatedBetas": "recortex.data.simulated.betas",
+    "SimulatedBold": "recortex.data.simulated.bold",
     "SimulatedDrive": "recortex.data.simulated.drive",
     # data: stimuli
     "PictureFolder": "recortex.data.picture_folder",

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 from pydantic import Field
 
-from recortex.data.simulated.betas import SimulatedBetas
+from recortex.data.simulated.experiment import Experiment
 from recortex.stage import Array, Stage
 
 KEPT = 0.999
@@ -22,13 +22,13 @@ class SimulatedDrive(Stage):
 
     Parameters
     ----------
-    brain : SimulatedBetas
+    brain : SimulatedBetas or SimulatedBold
         Whose drive. Scenes that this person does not see have theirs too.
     most : int
         Most components that are kept.
     """
 
-    brain: SimulatedBetas
+    brain: Experiment
     most: int = Field(default=1000, ge=1)
 
     returns: ClassVar[dict[str, Array]] = {

@@ -57,7 +57,7 @@ def order(pictures: int, presentations: int, sessions: int, runs: int, rng: np.r
     total, blocks = pictures * presentations, sessions * runs
     if blocks < presentations or total < blocks:
         raise InvalidInput(
-            f"SimulatedBetas: {pictures} pictures shown {presentations} times cannot fill {sessions} x {runs} runs in which none comes "
+            f"{pictures} pictures shown {presentations} times cannot fill {sessions} x {runs} runs in which none comes "
             "twice; set sessions and runs to between one run a presentation and one run a trial"
         )
     when = rng.random((pictures, 1))
@@ -92,6 +92,4 @@ def _part(sequence: np.ndarray, block: np.ndarray, rng: np.random.Generator) -> 
             sequence[trial], sequence[other] = yours, mine
             mine = yours
         else:
-            raise InvalidInput(
-                "SimulatedBetas: no order was found in which no picture comes twice in a run; show more pictures, or in more runs"
-            )
+            raise InvalidInput("no order was found in which no picture comes twice in a run; show more pictures, or in more runs")
