@@ -118,7 +118,7 @@ def test_units_in_parts_are_the_units_together(own, tmp_path, monkeypatch, kind)
     assert list(whole) == list(parts)
     for name in whole:
         if whole[name].dtype.kind == "f":
-            close = 1e-4 if kind == "gradient" else 1e-4  # its conjugate gradients go on until all units are solved
+            close = 1e-4
             np.testing.assert_allclose(parts[name], whole[name], rtol=close, atol=close, err_msg=name)
         else:
             np.testing.assert_array_equal(parts[name], whole[name])
