@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from recortex.data.base import Responses
+from recortex.data.base import ON_CORTEX, Responses
 from recortex.data.recording import OF_EVENTS, Bold
 from recortex.errors import InvalidInput
 from recortex.stage import Array, Figure, Result, Tiling
@@ -27,13 +27,14 @@ class LeastSquaresAll(Responses):
     ----------
     recording : Bold
     hrf : "glover", "spm" or float
-        The response to a trial. A number stretches Glover's in time: 1.2 peaks a fifth later.
-    drift : "cosine", "polynomial" or "none"
-        What takes slow changes out of a run.
+        The response to a trial. A number stretches SPM's in time: 1.2 peaks a fifth later.
+    drift : "polynomial", "cosine" or "none"
+        What takes slow changes out of a run. Where trials follow each other without rest, slow changes of all responses look like
+        drift: the fewer functions of time, the less is lost.
+    drift_order : int, optional
+        Of the polynomial; without it half the minutes of the run, rounded, and 1 at least.
     high_pass_s : float
         For the cosines: changes slower than this period are drift.
-    drift_order : int
-        For the polynomial.
     confounds : bool
         Whether the recording's confounds are regressors.
     noise : "ar1" or "ols"
@@ -44,11 +45,13 @@ class LeastSquaresAll(Responses):
 
     recording: Bold
     hrf: Literal["glover", "spm"] | float = "spm"
-    drift: Literal["cosine", "polynomial", "none"] = "cosine"
+    drift: Literal["polynomial", "cosine", "none"] = "polynomial"
+    drift_order: int | None = Field(default=None, ge=0, le=8)
     high_pass_s: float = Field(default=128.0, gt=0)
-    drift_order: int = Field(default=2, ge=0, le=8)
     confounds: bool = True
     noise: Literal["ols", "ar1"] = "ols"
+
+    version: ClassVar[int] = 2
 
     returns: ClassVar[dict[str, Array]] = Responses.returns | {
         "responses": Array("trial", "unit", units="percent", about="percent signal change of each voxel in each trial"),
@@ -117,7 +120,8 @@ class LeastSquaresAll(Responses):
         if "session" in seen:
             label["session"] = seen["session"][run_of[some]]
         label |= {name: seen[name][some] for name in ("stimulus", "onset_s", *OF_EVENTS) if name in seen}
-        return {"responses": np.concatenate(made)} | label | {name: seen[name] for name in ("voxel", "affine", "grid")}
+        places = {name: seen[name] for name in ("voxel", "affine", "grid", *ON_CORTEX) if name in seen}
+        return {"responses": np.concatenate(made)} | label | places
 
     def figures(self, result: Result) -> list[Figure]:
         """How strongly voxels respond."""
@@ -141,11 +145,11 @@ def single_trials(
     duration_s: np.ndarray,
     confounds: np.ndarray | None = None,
     *,
-    hrf: Shape = "glover",
-    drift: str = "cosine",
+    hrf: Shape = "spm",
+    drift: str = "polynomial",
     high_pass_hz: float = 1 / 128,
-    drift_order: int = 2,
-    noise: str = "ar1",
+    drift_order: int | None = None,
+    noise: str = "ols",
     where: str = "the run",
 ) -> np.ndarray:
     """Responses to the trials of one run.
@@ -175,6 +179,7 @@ def single_trials(
     """
     from nilearn.glm.first_level import run_glm
 
+    check_volumes(bold, where)
     level = bold.mean(axis=0, dtype=np.float64)
     if not (level > 0).all():
         low = np.flatnonzero(~(level > 0))
@@ -191,6 +196,27 @@ def single_trials(
     return trials
 
 
+def check_volumes(bold: np.ndarray, where: str) -> None:
+    """Refuse volumes that no model should be fitted to.
+
+    Raises
+    ------
+    InvalidInput
+        NaN, infinite or constant voxels.
+    """
+    broken = np.argwhere(~np.isfinite(bold))
+    if len(broken):
+        raise InvalidInput(
+            f"{where}: voxel {broken[0][1]} is NaN or infinite in volume {broken[0][0]} (counted from 0), as are "
+            f"{len(broken) - 1} other values; leave out the run or mend the image"
+        )
+    if len(dead := np.flatnonzero((bold == bold[0]).all(axis=0))):
+        raise InvalidInput(
+            f"{where}: {len(dead)} of {bold.shape[1]} voxels never change (the first: {dead[0]}), as outside the brain; leave them "
+            "out with a mask"
+        )
+
+
 def design(
     time_s: np.ndarray,
     onset_s: np.ndarray,
@@ -199,10 +225,12 @@ def design(
     hrf: Shape,
     drift: str,
     high_pass_hz: float,
-    drift_order: int,
+    drift_order: int | None,
     where: str,
 ) -> np.ndarray:
     """Nilearn's design matrix, (volume, regressor), with the trials in front in the order of the events.
+
+    A trial's regressor is 1 where the response to it alone is highest, so that its weight is a height.
 
     Raises
     ------
@@ -223,13 +251,14 @@ def design(
         )
     names = [f"trial{number:05d}" for number in range(len(onset_s))]
     events = pd.DataFrame({"trial_type": names, "onset": onset_s, "duration": duration_s})
+    shape = hrf if isinstance(hrf, str) else stretched(hrf)
     made = make_first_level_design_matrix(
         time_s,
         events,
-        hrf_model=hrf if isinstance(hrf, str) else stretched(hrf),
+        hrf_model=shape,
         drift_model=None if drift == "none" else drift,
         high_pass=high_pass_hz,
-        drift_order=drift_order,
+        drift_order=max(1, round(len(time_s) * step.mean() / 120)) if drift_order is None else drift_order,
         add_regs=confounds,
         min_onset=min(-24.0, float(onset_s.min()) - 1.0),
     )
@@ -237,7 +266,8 @@ def design(
     # a callable's regressors are named after it
     own = {str(column).split("_", 1)[0]: column for column in others if str(column).split("_", 1)[0] in set(names)}
     own |= {name: name for name in names if name in made.columns}
-    model = made[[own[name] for name in names] + [column for column in others if column not in set(own.values())]].to_numpy(float)
+    model = made[[own[name] for name in names] + [column for column in others if column not in set(own.values())]].to_numpy(float, copy=True)
+    model[:, : len(names)] /= height_of(duration_s, shape)
     scaled = model / np.maximum(np.linalg.norm(model, axis=0), 1e-12)
     rank = np.linalg.matrix_rank(scaled, tol=1e-6 * np.sqrt(len(model)))
     if rank < model.shape[1]:
@@ -249,12 +279,22 @@ def design(
     return model
 
 
+def height_of(duration_s: np.ndarray, hrf: Any) -> np.ndarray:
+    """How high nilearn's regressor of each event is when nothing else is shown, (event,)."""
+    from nilearn.glm.first_level import compute_regressor
+
+    fine = np.arange(0, 40 + float(duration_s.max()), 0.1)
+    lengths, which = np.unique(duration_s, return_inverse=True)
+    heights = [compute_regressor(np.array([[0.0], [length], [1.0]]), hrf, fine)[0].max() for length in lengths]
+    return np.array(heights)[which]
+
+
 def stretched(by: float) -> Callable[..., np.ndarray]:
-    """Glover's response, stretched in time, as nilearn takes it."""
-    from nilearn.glm.first_level.hemodynamic_models import glover_hrf
+    """SPM's response, stretched in time, as nilearn takes it."""
+    from nilearn.glm.first_level.hemodynamic_models import spm_hrf
 
     def response(t_r: float, oversampling: int = 50) -> np.ndarray:
         # a stretched curve is the same curve taken at a finer step
-        return glover_hrf(t_r / by, oversampling, time_length=32.0)
+        return spm_hrf(t_r / by, oversampling, time_length=32.0)
 
     return response

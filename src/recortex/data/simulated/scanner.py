@@ -29,11 +29,12 @@ PEAK_S = {
 PEAK_ELSEWHERE_S, PEAK_SPREAD_S = 5.5, 0.3
 RESPONSES = 24  # distinct responses; each voxel has the one nearest to its own
 UNDERSHOOT, UNDERSHOOT_AFTER_S = 0.14, 9.5
-DRIFT_S, DRIFT_SD = 160.0, 0.8  # no drift is faster; its standard deviation, percent
+DRIFT_S, DRIFT_SD = 200.0, 0.8  # no drift is faster; its standard deviation, percent
 MOTION_SD, MOTIONS = 0.3, 6  # percent a unit of motion, in each voxel
 MEMORY, WHITE = 0.55, 0.6  # correlation of neighbouring volumes 1.6 s apart in the noise with a memory; share of noise without
 REFERENCE_TR_S = 1.6
 LENGTH_S = 32.0
+BLANK = 6  # without some rest in between, slow changes of all responses cannot be told from drift
 
 
 def impulse_response(time_s: np.ndarray, peak_s: float) -> np.ndarray:
@@ -76,8 +77,8 @@ class Protocol:
 
     @classmethod
     def of(cls, trials: int, tr_s: float, trial_s: float, shown_s: float, rng: np.random.Generator) -> Protocol:
-        """Trials one after the other, one slot in twelve blank, with rest before the first and after the last."""
-        slots = trials + -(-trials // 12)
+        """Trials one after the other, one slot in `BLANK` empty, with rest before the first and after the last."""
+        slots = trials + -(-trials // (BLANK - 1))
         blank = rng.choice(np.arange(1, slots), slots - trials, replace=False)
         onset_s = 12.0 + trial_s * np.setdiff1d(np.arange(slots), blank)
         return cls(tr_s, onset_s, shown_s, int(np.ceil((12.0 + slots * trial_s + 12.0) / tr_s)))
