@@ -266,7 +266,8 @@ def design(
     # a callable's regressors are named after it
     own = {str(column).split("_", 1)[0]: column for column in others if str(column).split("_", 1)[0] in set(names)}
     own |= {name: name for name in names if name in made.columns}
-    model = made[[own[name] for name in names] + [column for column in others if column not in set(own.values())]].to_numpy(float, copy=True)
+    rest = [column for column in others if column not in set(own.values())]
+    model = made[[own[name] for name in names] + rest].to_numpy(float, copy=True)
     model[:, : len(names)] /= height_of(duration_s, shape)
     scaled = model / np.maximum(np.linalg.norm(model, axis=0), 1e-12)
     rank = np.linalg.matrix_rank(scaled, tol=1e-6 * np.sqrt(len(model)))

@@ -125,10 +125,10 @@ class NoiseCeiling(Stage):
 
     def figures(self, result: Result) -> list[Figure]:
         """The explainable variance of all units."""
-        from recortex.drawing import histogram
+        from recortex.drawing import brain_map, histogram
 
-        explainable = result["explainable"]
-        explainable = explainable[np.isfinite(explainable)]
+        shares = result["explainable"]
+        explainable = shares[np.isfinite(shares)]
         if not len(explainable):
             return []
         bias = f"A unit without signal shows {np.nanmedian(result['bias']):.3f} on average, as no estimate falls below 0. "
@@ -138,7 +138,8 @@ class NoiseCeiling(Stage):
                 f"Share of each unit's variance that the stimulus explains, from {int(result['repeated'])} stimuli shown at least twice; "
                 f"the rest is noise, which no model predicts. {bias if 'bias' in result else ''}A perfect model is expected to reach a "
                 "correlation of the square root of this share.",
-                histogram(explainable, "explainable variance", "units", {"median": float(np.median(explainable))}),
+                histogram(explainable, "explainable variance", "units", {"median": float(np.median(explainable))})
+                + brain_map(shares, self.brain.cached() or {}, "explainable variance", low=0.0),
                 "encoding",
             )
         ]
