@@ -19,6 +19,7 @@ from recortex.metrics.multiple_testing import false_discovery, family_wise_p
 from recortex.metrics.noise_ceiling import NoiseCeiling, VarianceComponents, noise_ceiling, signal_and_noise
 from recortex.metrics.permutation import circular_shift, permutation_p, permute_pairs
 from recortex.metrics.pictures import pixel_correlation, ssim, ssim_legacy_columnwise
+from recortex.metrics.resampled import bootstrap_counts, resampled_correlation
 from recortex.metrics.split_half import split_half
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "VarianceComponents",
     "accuracy",
     "auc",
+    "bootstrap_counts",
     "bootstrap_interval",
     "bootstrap_rows",
     "circular_shift",
@@ -43,6 +45,7 @@ __all__ = [
     "permute_pairs",
     "pixel_correlation",
     "r2",
+    "resampled_correlation",
     "row_correlation",
     "signal_and_noise",
     "split_half",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,7 +11,14 @@ from pydantic import Field
 from recortex.encoders.base import Encoder
 from recortex.fits.baselines import training_means
 from recortex.fits.pairs import Pairs
-from recortex.metrics import bootstrap_rows, false_discovery, family_wise_p, permutation_p, unit_correlation
+from recortex.metrics import (
+    bootstrap_counts,
+    false_discovery,
+    family_wise_p,
+    permutation_p,
+    resampled_correlation,
+    unit_correlation,
+)
 from recortex.progress import steps
 from recortex.responses.noise_ceiling import NoiseCeiling
 from recortex.scores._draw_table import DrawTable
@@ -51,7 +57,7 @@ class EncodingScores(TestedScores):
         Explainable variance from which on a unit counts in normalised scores.
     """
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     encoder: Encoder
     resamples: int = Field(default=500, ge=2)
     least_ceiling: float = Field(default=0.1, gt=0, lt=1)
@@ -165,22 +171,20 @@ class EncodingScores(TestedScores):
     def _resampled(self, fitted: Result, units: np.ndarray) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
         """The correlation of each control with every unit; and the mean over units of all predictions in the same bootstrap samples."""
         reached: dict[str, np.ndarray] = {}
-        with ExitStack() as opened:
-            tables: dict[str, DrawTable] = {}
-            for block in self._blocks():
-                pairs = self.encoder.pairs(block)
-                measured, rivals = pairs.measured(), {"": fitted.read("prediction", columns=block)} | self._controls(pairs)
-                for name, prediction in rivals.items():
-                    if name not in tables:
-                        reached[name] = np.empty(fitted.shape("correlation"))
-                        tables[name] = opened.enter_context(DrawTable(self.resamples, len(reached[name])))
-                    reached[name][block] = unit_correlation(measured, prediction)
-                drawn = steps(bootstrap_rows(units, self.resamples, self.seed), "bootstrap samples", self.resamples)
-                for number, rows in enumerate(drawn):
-                    again = measured[rows]
-                    for name, prediction in rivals.items():
-                        tables[name].put(number, block.start, unit_correlation(again, prediction[rows]))
-            samples = {name: np.array([_summary("mean", row) for row in table]) for name, table in tables.items()}
+        total: dict[str, np.ndarray] = {}  # sums over units, and how many have a correlation, in each sample
+        for block in self._blocks():
+            pairs = self.encoder.pairs(block)
+            measured, rivals = pairs.measured(), {"": fitted.read("prediction", columns=block)} | self._controls(pairs)
+            for name, prediction in rivals.items():
+                reached.setdefault(name, np.empty(fitted.shape("correlation")))[block] = unit_correlation(measured, prediction)
+                sums = total.setdefault(name, np.zeros((2, self.resamples)))
+                first = 0
+                for counts in bootstrap_counts(units, self.resamples, self.seed):
+                    again = resampled_correlation(measured, prediction, counts)
+                    here = slice(first, first + len(counts))
+                    sums[:, here] += np.nansum(again, axis=1), np.isfinite(again).sum(axis=1)
+                    first += len(counts)
+        samples = {name: np.where(n > 0, sums / np.maximum(n, 1), NAN) for name, (sums, n) in total.items()}
         return {name: values for name, values in reached.items() if name}, samples
 
     def figures(self, result: Result) -> list[Figure]:
