@@ -22,6 +22,13 @@ NUMBERS = {
     "window_s": "length of the raw recording, from the onset on, that went into the trial; filters included",
     "trigger_s": "onset as the recording device's own trigger has it",
 }
+ON_CORTEX = {
+    "hemisphere": Array("unit", dtype="str", units="", optional=True, about="left or right"),
+    "vertex": Array(
+        "unit", dtype="int", units="", optional=True, about="nearest vertex of fsaverage5, from 0 in each hemisphere"
+    ),
+}
+"""Where units are on the cortical sheet that all people share."""
 
 
 class Responses(Stage):
@@ -47,6 +54,7 @@ class Responses(Stage):
         "voxel": Array("unit", "axis", dtype="int", units="", optional=True, about="voxel indices i, j, k of each unit"),
         "affine": Array("row", "column", units="mm", optional=True, about="voxel indices to millimetres"),
         "grid": Array("axis", dtype="int", units="", optional=True, about="number of voxels along i, j, k"),
+        **ON_CORTEX,
     }
 
     def where(self) -> str:

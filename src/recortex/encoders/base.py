@@ -130,10 +130,10 @@ class Encoder(Fit):
 
     def figures(self, result: Result) -> list[Figure]:
         """How well the units are predicted."""
-        from recortex.drawing import histogram
+        from recortex.drawing import brain_map, histogram
 
-        scored = result["correlation"]
-        scored = scored[np.isfinite(scored)]
+        correlation = result["correlation"]
+        scored = correlation[np.isfinite(correlation)]
         if not len(scored):  # no unit changes over the held-out trials
             return []
         middle, high = np.percentile(scored, [50, 95])
@@ -142,7 +142,8 @@ class Encoder(Fit):
                 f"Encoding by {self.features.type_name()}",
                 f"Correlation of predicted and measured responses of {len(scored)} units over {result.shape('row')[0]} held-out "
                 f"trials, {self.split.describe()}. Lines: median {middle:.2f} and 95th percentile {high:.2f}.",
-                histogram(scored, "held-out correlation", "units", {"median": middle, "95th percentile": high}),
+                histogram(scored, "held-out correlation", "units", {"median": middle, "95th percentile": high})
+                + brain_map(correlation, self.brain.cached() or {}, "held-out correlation", low=0.0),
                 "encoding",
             )
         ]

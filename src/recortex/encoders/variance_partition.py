@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import combinations
 from typing import Any, ClassVar
 
@@ -104,7 +105,7 @@ class VariancePartition(LinearEncoder):
 
     def figures(self, result: Result) -> list[Figure]:
         """How well the units are predicted, and by which bands."""
-        return [*super().figures(result), *self._bands_drawn(result)]
+        return [*super().figures(result), *self._bands_drawn(result), *self._bands_mapped(result)]
 
     def _bands_drawn(self, result: Result) -> list[Figure]:
         from recortex.drawing import Rung, ladder
@@ -125,6 +126,27 @@ class VariancePartition(LinearEncoder):
                 f"together. Dots are medians over all {int(known.sum())} units, also those that nothing predicts; bars run from the "
                 "first to the third quartile. Below 0 a band cost more by what was fitted to noise than it explained.",
                 ladder(drawn, ALL, "R2 over held-out trials"),
+                "encoding",
+            )
+        ]
+
+    def _bands_mapped(self, result: Result) -> list[Figure]:
+        from recortex.drawing import brain_labels
+
+        correlation = result["correlation"]
+        least = 2 / np.sqrt(len(np.unique(result["stimulus"])))
+        heard = np.nan_to_num(correlation) > least
+        best = result["band"][np.nan_to_num(result["shapley"], nan=-np.inf).argmax(axis=0)]
+        places: Mapping[str, Any] = self.brain.cached() or {}
+        drawn = brain_labels(np.where(heard, best, ""), places, "band that adds most", result["band"].tolist())
+        if not drawn or not heard.any():
+            return []
+        return [
+            Figure(
+                "Which band explains most",
+                f"The band with the largest Shapley value, in the {int(heard.sum())} of {len(heard)} units whose held-out correlation is "
+                f"above {least:.2f}, twice what its standard error would be without any relation. A small lead counts like a large one.",
+                drawn,
                 "encoding",
             )
         ]

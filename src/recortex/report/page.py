@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from recortex import disk
 from recortex.audit.base import Finding
 from recortex.audit.fits import audited
+from recortex.errors import RecortexError
 from recortex.provenance import git_state, versions
 from recortex.report.scores import CONTROLS, MEANINGS, counted, score_groups
 from recortex.scores.base import Scores
@@ -105,8 +107,15 @@ def _results(branches: Mapping[str, Mapping[str, Node]]) -> tuple[list[tuple[str
 def _figures(done: Sequence[tuple[str, Stage, Result]]) -> list[Figure]:
     figures = []
     for label, stage, result in done:
-        for figure in stage.figures(result):
-            figures.append(Figure(f"{label}: {figure.title}", figure.text, figure.html, figure.section))
+        try:
+            drawn = stage.figures(result)
+        except (RecortexError, OSError):  # of reading: whoever asked for the report knows what to do
+            raise
+        except Exception as error:  # what was computed is worth more than its picture
+            words = str(error).strip() or type(error).__name__
+            logging.getLogger("recortex").warning("%s: its figures could not be drawn: %s", label, words)
+            drawn = [Figure("not drawn", f"Its figures could not be drawn: {words}", "", "data")]
+        figures += [Figure(f"{label}: {figure.title}", figure.text, figure.html, figure.section) for figure in drawn]
     return figures
 
 

@@ -94,13 +94,18 @@ class LeastSquaresAll(Responses):
     def _of(self, rows: range) -> dict[str, Any]:
         seen = self.recording.run()
         some = slice(rows.start, rows.stop)
-        run_of, runs = seen["event_run"], [str(name) for name in seen["run"]]
+        run_of, runs = seen["event_run"], seen["run"]
+        called = (
+            [f"{name} of session {session}" for name, session in zip(runs, seen["session"], strict=True)]
+            if "session" in seen
+            else runs
+        )
         made = []
         for run in np.unique(run_of[some]).tolist():
             volumes = np.flatnonzero(seen["volume_run"] == run)
             events = np.flatnonzero(run_of == run)
             if not len(volumes):
-                raise InvalidInput(f"{self.recording.where()}: run {runs[run]} has {len(events)} events and no volumes")
+                raise InvalidInput(f"{self.recording.where()}: run {called[run]} has {len(events)} events and no volumes")
             made.append(
                 single_trials(
                     seen.read("bold", slice(volumes[0], volumes[-1] + 1)),
@@ -113,10 +118,10 @@ class LeastSquaresAll(Responses):
                     high_pass_hz=1 / self.high_pass_s,
                     drift_order=self.drift_order,
                     noise=self.noise,
-                    where=f"{self.recording.where()}, run {runs[run]}",
+                    where=f"{self.recording.where()}, run {called[run]}",
                 )
             )
-        label = {"run": np.array(runs)[run_of[some]]}
+        label = {"run": runs[run_of[some]]}
         if "session" in seen:
             label["session"] = seen["session"][run_of[some]]
         label |= {name: seen[name][some] for name in ("stimulus", "onset_s", *OF_EVENTS) if name in seen}
@@ -128,10 +133,11 @@ class LeastSquaresAll(Responses):
         from recortex.drawing import histogram
 
         mean = result.read("responses", slice(0, 2000)).mean(axis=0)
+        rows = "stimuli, repeats averaged" if self.repeats == "average" else "single trials"
         return [
             Figure(
                 "Response to trials",
-                f"Mean percent signal change of each of {len(mean)} voxels over {min(2000, result.shape('responses')[0])} single trials.",
+                f"Mean percent signal change of each of {len(mean)} voxels over {min(2000, result.shape('responses')[0])} {rows}.",
                 histogram(mean, "percent signal change", "voxels", {"median": float(np.median(mean))}),
                 "data",
             )

@@ -7,11 +7,12 @@ import socket
 import numpy as np
 import pytest
 
-from recortex.data.simulated import cortex
-from recortex.data.simulated.cortex import AREAS, DISCS, EARLY, HEMISPHERES, LATE, mirrored, plant, sheet
+from recortex import fsaverage
+from recortex.data.simulated.cortex import AREAS, DISCS, EARLY, LATE, mirrored, plant
 from recortex.data.simulated.person import Person
 from recortex.data.simulated.retinotopy import FIELD_OF_VIEW_DEG, POLE, in_picture, place
 from recortex.data.simulated.volume import MARGIN, label, voxels
+from recortex.fsaverage import HEMISPHERES, VERTICES, sheet
 
 PEOPLE = [(0, 1), (0, 2), (7, 1)]
 
@@ -28,10 +29,10 @@ def test_the_sheet_comes_from_nilearns_own_files_and_asks_no_network(monkeypatch
     monkeypatch.setattr(socket.socket, "connect", refuse)
     for hemisphere in HEMISPHERES:
         made = sheet.__wrapped__(hemisphere)
-        assert len(made.white) == len(made.pial) == len(made.sphere) == cortex.VERTICES
-        assert made.faces.shape == (2 * cortex.VERTICES - 4, 3)
+        assert len(made.white) == len(made.pial) == len(made.sphere) == VERTICES
+        assert made.faces.shape == (2 * VERTICES - 4, 3)
     # nilearn's public way gives the same
-    monkeypatch.setattr(cortex, "find_spec", lambda _: None)
+    monkeypatch.setattr(fsaverage, "find_spec", lambda _: None)
     assert np.array_equal(sheet.__wrapped__("left").pial, sheet("left").pial)
 
 
@@ -127,7 +128,7 @@ def test_voxels_lie_in_the_ribbon_inside_the_grid_and_belong_to_their_nearest_ve
     assert np.linalg.det(volume.affine[:3, :3]) > 0
     # the brain is stretched; the vertices' own places are found back by a fit of that stretch
     surface = np.concatenate([sheet(hemisphere).midsurface for hemisphere in HEMISPHERES])
-    row = volume.vertex + cortex.VERTICES * (volume.hemisphere == "right")
+    row = volume.vertex + VERTICES * (volume.hemisphere == "right")
     stretch = (surface[row] * volume.position_mm).sum(axis=0) / (surface[row] ** 2).sum(axis=0)
     assert np.all(np.abs(np.log(stretch)) < 0.15)
     some = np.random.default_rng(0).choice(len(row), 200, replace=False)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
-from recortex.data.recording import Bold
+from recortex.data.recording import Bold, course_of, voxel_words
+from recortex.data.simulated.cortex import AREAS
 from recortex.data.simulated.experiment import TRUTH, Experiment
 from recortex.data.simulated.noise import smooth_field
 from recortex.data.simulated.person import Person
@@ -24,10 +25,30 @@ from recortex.data.simulated.trials import Order
 from recortex.errors import InvalidInput
 from recortex.stage import Array, Figure, Result, Tiling
 
+if TYPE_CHECKING:
+    from recortex.drawing import Course
+
 Fault = Literal["block_design", "nan_run", "dead_voxels", "wrong_onsets", "left_right_flip"]
 LEVEL, LEVEL_SPREAD = 1000.0, 0.15  # signal of a voxel at rest, and standard deviation of its log
 LATE_ONSETS_S = 6.0  # by how much the fault moves the onsets that are written down
 DEAD = 5  # voxels that the fault kills
+SHOWN_AREAS = ("V1", "FFA", "PPA", "null")
+AREA_COLOURS = {
+    "V1": "#08306b",
+    "V2": "#2a6fb5",
+    "V3": "#6aaed6",
+    "hV4": "#b5dcf2",
+    "LO": "#7a4b00",
+    "EBA": "#e69f00",
+    "FFA": "#009e73",
+    "PPA": "#cc79a7",
+    "VWFA": "#6a3d9a",
+    "food": "#d55e00",
+    "IPS": "#f0e442",
+    "between": "#cfc4a5",
+    "null": "#4d4d4d",
+}
+"""Early areas in shades of blue from the first on; what is no visual area in quiet colours."""
 MOTION_NAMES = ("trans_x", "trans_y", "trans_z", "rot_x", "rot_y", "rot_z")
 
 
@@ -115,7 +136,7 @@ class SimulatedBold(Experiment, Bold):
         percent = self._percent(run, protocols[run], amplitude[run_of == run], peak_s, noise_sd, person)
         bold = (level * (1 + percent / 100)).astype(np.float32)
         onset_s = np.concatenate([protocol.onset_s for protocol in protocols])
-        names = [f"{session + 1:02d}_{each + 1:02d}" for session in range(self.sessions) for each in range(self.runs)]
+        names = [f"{each + 1:02d}" for _ in range(self.sessions) for each in range(self.runs)]
         arrays = {
             "bold": bold,
             "volume_run": np.full(len(rows), run),
@@ -175,8 +196,41 @@ class SimulatedBold(Experiment, Bold):
         return arrays
 
     def figures(self, result: Result) -> list[Figure]:
-        """The course of some voxels over one run."""
-        return []
+        """As of any recording, and where the planted areas are."""
+        from recortex.drawing import brain_labels
+
+        area = result["area"]
+        planted = brain_labels(np.where(area == "rest", "", area), result, "planted area", AREAS, AREA_COLOURS)
+        words = (
+            "Which area each voxel was given: voxels of the belt (between) are driven by a mixture of what is around them, and those of "
+            "null hear nothing."
+        )
+        return [*super().figures(result), Figure("Planted areas", words, planted, "data")]
+
+    def courses_words(self) -> str:
+        """With the truth."""
+        return (
+            "Of some areas the voxel with the strongest planted response; null has none. Grey: as recorded, with drift, motion and "
+            "noise. Blue: the planted response to the trials alone."
+        )
+
+    def drawn_courses(self, result: Result, bold: np.ndarray) -> list[Course]:
+        """The best voxel of some areas, over what was planted in it."""
+        area, strength = result["area"], result["explainable"]
+        strength = np.where(np.isfinite(bold).all(axis=0) & (bold.std(axis=0) > 0), strength, -1.0)
+        chosen = [name for name in SHOWN_AREAS if (strength[area == name] >= 0).any()]
+        units = [int(np.where(area == name, strength, -2.0).argmax()) for name in chosen]
+        shown, scenes = self._order(), self.looked_at()
+        mine = (shown.session == 1) & (shown.run == 1)
+        world = self.stimuli.run()
+        rows = scenes[shown.picture[mine]]
+        graph = {name: world.read(name, rows) for name in ("kind", "x", "y", "size")}
+        drive = self.observer().drive(world.read("picture", rows), graph)
+        protocol, peak_s = self.protocol(0, len(rows)), result["peak_s"]
+        return [
+            course_of(bold[:, unit], f"{name}, voxel {voxel_words(result, unit)}", protocol.course(peak_s[unit]) @ drive[:, unit])
+            for name, unit in zip(chosen, units, strict=True)
+        ]
 
 
 def _times(run: int, protocol: Protocol) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""The cortical sheet of the simulation: fsaverage5 as nilearn carries it, and the areas that are planted on it.
+"""The areas of the simulation, planted on the cortical sheet fsaverage5.
 
 No visual atlas is in nilearn's wheel, so late areas are geodesic discs around stated points and early ones are bands around the
 occipital pole (`retinotopy.py`). The points lie where the literature puts the areas to within a centimetre or so; they are round
@@ -8,15 +8,11 @@ numbers chosen by us, not a result to cite.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache, cached_property
-from importlib.util import find_spec
-from pathlib import Path
-from typing import Any
+from functools import cache
 
 import numpy as np
 
-HEMISPHERES = ("left", "right")
-VERTICES = 10242  # of one hemisphere of fsaverage5
+from recortex.fsaverage import HEMISPHERES, sheet
 
 
 @dataclass(frozen=True)
@@ -55,85 +51,6 @@ BETWEEN_MM = 8.0
 REACH_MM = 60.0  # beyond this nothing is asked of a distance
 AREAS = (*EARLY, *DISCS, "between", "rest")
 """Every label: "between" is the belt around the visual areas, "rest" what is left of the cortex."""
-
-
-@dataclass(frozen=True, eq=False)
-class Sheet:
-    """One hemisphere.
-
-    Parameters
-    ----------
-    white, pial, sphere, flat : (vertex, 3) arrays
-        Millimetres.
-    faces : (face, 3) int array
-    """
-
-    white: np.ndarray
-    pial: np.ndarray
-    sphere: np.ndarray
-    flat: np.ndarray
-    faces: np.ndarray
-
-    @property
-    def midsurface(self) -> np.ndarray:
-        """Half-way between white matter and pia, (vertex, 3)."""
-        return (self.white + self.pial) / 2
-
-    @property
-    def thickness_mm(self) -> np.ndarray:
-        """Between white matter and pia, (vertex,); 0 on the medial wall."""
-        return np.linalg.norm(self.pial - self.white, axis=1)
-
-    @property
-    def cortical(self) -> np.ndarray:
-        """Which vertices are cortex and not medial wall."""
-        return self.thickness_mm > 0.1
-
-    def nearest(self, point: tuple[float, float, float] | np.ndarray) -> int:
-        """The cortical vertex nearest to a point in millimetres."""
-        distance = np.linalg.norm(self.midsurface - np.asarray(point), axis=1)
-        return int(np.where(self.cortical, distance, np.inf).argmin())
-
-    @cached_property
-    def graph(self) -> Any:
-        """Lengths of the edges of the midsurface in millimetres, a sparse (vertex, vertex) array."""
-        from scipy.sparse import csr_array
-
-        edges = np.concatenate([self.faces[:, pair] for pair in ([0, 1], [1, 2], [2, 0])])
-        edges = np.unique(np.sort(edges, axis=1), axis=0)
-        length = np.linalg.norm(self.midsurface[edges[:, 0]] - self.midsurface[edges[:, 1]], axis=1)
-        size = len(self.white)
-        return csr_array((np.maximum(length, 1e-6), edges.T), shape=(size, size))
-
-    def distance_mm(self, vertex: int, reach_mm: float = np.inf) -> np.ndarray:
-        """Length of the shortest path over the edges from a vertex to every other, (vertex,); infinite beyond reach_mm."""
-        from scipy.sparse.csgraph import dijkstra
-
-        return dijkstra(self.graph, directed=False, indices=vertex, limit=reach_mm)
-
-
-@cache
-def sheet(hemisphere: str) -> Sheet:
-    """A hemisphere of fsaverage5 from the files that are part of nilearn: no network."""
-    import nibabel
-
-    meshes: dict[str, Any] = {
-        name: nibabel.load(_surface(f"{name}_{hemisphere}")) for name in ("white", "pial", "sphere", "flat")
-    }
-    points = {name: mesh.agg_data("pointset").astype(float) for name, mesh in meshes.items()}
-    return Sheet(faces=np.asarray(meshes["white"].agg_data("triangle")), **points)
-
-
-def _surface(name: str) -> str:
-    """One of nilearn's files, found without importing nilearn where it lies as it has for years: that import takes seconds."""
-    spec = find_spec("nilearn")
-    for folder in (spec.submodule_search_locations or []) if spec else []:
-        file = Path(folder) / "datasets" / "data" / "fsaverage5" / f"{name}.gii.gz"
-        if file.is_file():
-            return str(file)
-    from nilearn.datasets import fetch_surf_fsaverage
-
-    return str(fetch_surf_fsaverage("fsaverage5")[name])
 
 
 def mirrored(point: tuple[float, float, float], hemisphere: str) -> np.ndarray:

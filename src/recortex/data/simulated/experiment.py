@@ -18,8 +18,6 @@ TRUTH: dict[str, Array] = {
     "area": Array(
         "unit", dtype="str", units="", about="planted truth: area of each voxel; between is the belt, null hears nothing"
     ),
-    "hemisphere": Array("unit", dtype="str", units="", about="left or right"),
-    "vertex": Array("unit", dtype="int", units="", about="nearest vertex of fsaverage5, from 0 in each hemisphere"),
     "explainable": Array("unit", about="planted truth: share of single-trial variance that the noiseless response explains"),
     "noise_sd": Array("unit", units="percent", about="planted truth: standard deviation of the noise of one trial"),
     "signal_sd": Array("unit", units="percent", about="planted truth: that of the noiseless response over the trials"),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from recortex.data.simulated.cortex import Sheet
+    from recortex.fsaverage import Sheet
 
 FIELD_OF_VIEW_DEG = 8.4
 """How wide a picture is seen, as in the Natural Scenes Dataset."""

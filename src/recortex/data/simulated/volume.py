@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recortex.data.simulated.cortex import HEMISPHERES, plant, sheet
+from recortex.data.simulated.cortex import plant
+from recortex.fsaverage import HEMISPHERES, sheet
 
 MARGIN = 2  # empty voxels around the brain
 DIVISIONS = 4  # a face of the sheet is looked at in points that cut its edges into so many pieces

@@ -1,68 +1,15 @@
-"""Figures as HTML that stands alone: pictures as embedded PNG, plots as SVG. Stages use these in `figures`."""
+"""Plots as SVG."""
 
 from __future__ import annotations
 
-import base64
-import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from io import BytesIO, StringIO
+from io import StringIO
 from typing import Any
 
 import numpy as np
 
-INK = "#1f2a37"
-BLUE = "#2563a8"
-ORANGE = "#d9730d"
-GREY = "#8a94a3"
-
-
-def png(picture: np.ndarray, alt: str, side: int = 96) -> str:
-    """An ``<img>`` of a picture.
-
-    Parameters
-    ----------
-    picture : (height, width, channel) array
-        0 to 1, one or three channels.
-    alt : str
-        What it shows, for those who cannot see it.
-    side : int
-        Height in CSS pixels; small pictures are enlarged without smoothing.
-    """
-    from PIL import Image
-
-    values = np.round(np.clip(picture, 0, 1) * 255).astype(np.uint8)
-    image = Image.fromarray(values[:, :, 0] if values.shape[2] == 1 else values)
-    if max(image.size) > 256:
-        image.thumbnail((256, 256))
-    buffer = BytesIO()
-    image.save(buffer, "PNG", optimize=True)
-    data = base64.b64encode(buffer.getvalue()).decode()
-    return f'<img src="data:image/png;base64,{data}" alt="{html.escape(alt)}" height="{side}" loading="lazy">'
-
-
-def picture_sheet(rows: Sequence[np.ndarray], names: Sequence[str], columns: Sequence[str], notes: Sequence[str] = ()) -> str:
-    """Rows of pictures under each other, column by column the same stimulus.
-
-    Parameters
-    ----------
-    rows : sequence of (column, height, width, channel) arrays
-        0 to 1.
-    names : sequence of str
-        What each row shows: "seen", "decoded".
-    columns : sequence of str
-        Names of the stimuli.
-    notes : sequence of str, optional
-        A line below each column.
-    """
-    cells = []
-    for column, name in enumerate(columns):
-        images = "".join(png(row[column], f"{kind}: {name}") for row, kind in zip(rows, names, strict=True))
-        note = f"<figcaption>{html.escape(str(notes[column]))}</figcaption>" if len(notes) else ""
-        cells.append(f"<figure>{images}{note}</figure>")
-    labels = "".join(f"<span>{html.escape(name)}</span>" for name in names) if len(names) > 1 else ""
-    head = f'<div class="labels" aria-hidden="true">{labels}</div>' if labels else ""
-    return f'<div class="sheet">{head}<div class="columns">{"".join(cells)}</div></div>'
+from recortex.drawing.colours import BLUE, GREY, INK, ORANGE
 
 
 def _svg(figure: object) -> str:
@@ -78,7 +25,7 @@ def _svg(figure: object) -> str:
     return text[text.index("<svg") :]
 
 
-def _axes(width: float, height: float) -> tuple:
+def _axes(width: float, height: float, rows: int = 0) -> tuple:
     import matplotlib
 
     matplotlib.use("Agg")
@@ -95,6 +42,9 @@ def _axes(width: float, height: float) -> tuple:
         "axes.spines.right": False,
     }
     with plt.rc_context(style):
+        if rows:
+            figure, axes = plt.subplots(rows, 1, figsize=(width, height), sharex=True, squeeze=False)
+            return figure, axes[:, 0]
         return plt.subplots(figsize=(width, height))
 
 
@@ -148,6 +98,56 @@ def matrix(values: np.ndarray, rows: Sequence[str], columns: Sequence[str], x_la
     axes.set_yticks(range(len(rows)), rows)
     axes.set_xlabel(x_label)
     axes.set_ylabel(y_label)
+    return _svg(figure)
+
+
+@dataclass(frozen=True)
+class Course:
+    """What a unit did over time, and what it should have done; the latter may be empty."""
+
+    name: str
+    signal: np.ndarray
+    planted: np.ndarray
+
+
+def courses(time_s: np.ndarray, drawn: Sequence[Course], onset_s: np.ndarray, y_label: str) -> str:
+    """Courses under each other on one clock, with a tick for every trial below them, as SVG.
+
+    Parameters
+    ----------
+    time_s : (time,) array
+    drawn : sequence of Course
+        Each of as many values as there are times.
+    onset_s : (trial,) array
+    y_label : str
+        What is drawn, with its unit.
+    """
+    figure, axes = _axes(9.6, 1.15 * len(drawn) + 0.8, rows=len(drawn))
+    for place, (axis, course) in enumerate(zip(axes, drawn, strict=True)):
+        axis.plot(time_s, course.signal, color=GREY, linewidth=1.0, label="recorded")
+        if len(course.planted):
+            axis.plot(time_s, course.planted, color=BLUE, linewidth=1.6, label="planted, without noise")
+        axis.set_title(course.name, fontsize=9, loc="left", pad=2, color=INK)
+        axis.margins(x=0.01)
+        if place < len(drawn) - 1:
+            axis.tick_params(axis="x", length=0, labelbottom=False)
+            axis.spines["bottom"].set_visible(False)
+    last = axes[-1]
+    last.plot(
+        onset_s,
+        np.zeros(len(onset_s)),
+        "|",
+        transform=last.get_xaxis_transform(),
+        color=ORANGE,
+        markersize=9,
+        label="trial",
+        clip_on=False,
+    )
+    last.set_xlabel("seconds of the run")
+    figure.supylabel(y_label, fontsize=10, color=INK)
+    handles, names = last.get_legend_handles_labels()
+    figure.legend(handles, names, frameon=False, fontsize=9, loc="upper right", ncols=len(names), bbox_to_anchor=(0.99, 1.02))
+    figure.tight_layout(h_pad=0.4)
     return _svg(figure)
 
 
