@@ -119,4 +119,4 @@ def test_wrong_inputs_are_refused():
     with pytest.raises(InvalidInput, match="no permutation"):
         family_wise_p([1, 2], np.zeros((0, 2)))
     with pytest.raises(InvalidInput, match=r"null must have dimensions \(permutation, unit\)"):
-        family_wise_p([1, 2], np.zeros(9))
+        family_wise_p([1, 2], np.zeros((9, 2, 1)))

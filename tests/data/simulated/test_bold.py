@@ -148,7 +148,8 @@ def test_the_same_seed_gives_the_same_volumes_and_another_others(scenes) -> None
 
 
 @pytest.mark.parametrize(
-    ("fault", "words"), [("nan_run", "run 03 of session 02: .* is NaN"), ("dead_voxels", "run 01 of session 01: 5 of .* voxels never change")]
+    ("fault", "words"),
+    [("nan_run", "run 03 of session 02: .* is NaN"), ("dead_voxels", "run 01 of session 01: 5 of .* voxels never change")],
 )
 def test_broken_recordings_do_not_become_responses(scenes, fault, words) -> None:
     with pytest.raises(InvalidInput, match=words):
