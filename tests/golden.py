@@ -15,6 +15,7 @@ import numpy as np
 
 from recortex import catalog, store
 from recortex.stage import NOT_IN_KEY, Node, Stage
+from tests.data import bold
 from tests.laws import planted, recording
 
 FILE = Path(__file__).with_name("golden.json")
@@ -59,6 +60,9 @@ def examples(folder: Path) -> dict[str, Callable[[], Stage]]:
     units = of("PlantedUnits", stimuli=digits, units=5)
     scenes = of("SimulatedScenes", count=24)
     person = of("SimulatedBetas", stimuli=scenes, shared=4, own=8, sessions=2, runs=2, voxel_mm=12.0, cover="visual")
+    scan = of(
+        "SimulatedBold", stimuli=scenes, shared=4, own=8, presentations=1, sessions=1, runs=2, voxel_mm=12.0, cover="visual"
+    )
     pixels = of("Pixels", stimuli=stimuli)
     decoder = of("RidgeDecoder", brain=brain, features=pixels)
     encoder = of("RidgeEncoder", brain=brain, features=pixels)
@@ -73,6 +77,7 @@ def examples(folder: Path) -> dict[str, Callable[[], Stage]]:
     category = of("CategoryDecoder", brain=brain)
     made = [
         brain,
+        bold.read(bold.written(folder / "bids"), confounds=("trans_x", "rot_z")),
         stimuli,
         of("PictureFolder", path=folder / "pictures"),
         of("CaptionTable", path=folder / "captions.csv"),
@@ -81,9 +86,12 @@ def examples(folder: Path) -> dict[str, Callable[[], Stage]]:
         of("SimulatedCaptions", scenes=scenes),
         person,
         of("SimulatedDrive", brain=person, most=4),
+        scan,
+        of("LeastSquaresAll", recording=scan),
         units,
         pixels,
         of("GaborEnergy", stimuli=digits, frequencies=(1, 2), orientations=4, size=8),
+        maps := of("LowLevelMaps", stimuli=digits, cells=4, orientations=2, size=8),
         of("PlantedFeatures", brain=units),
         of("CategoryFeatures", brain=brain),
         of("LabelTable", brain=brain, path=folder / "labels.csv"),
@@ -94,6 +102,7 @@ def examples(folder: Path) -> dict[str, Callable[[], Stage]]:
         of("FitAudit", fit=decoder),
         encoder,
         of("BandedRidgeEncoder", brain=brain, features=bands, candidates=6),
+        of("ReceptiveFieldEncoder", brain=units, features=maps, sizes=(0.1, 0.3)),
         of("VariancePartition", brain=brain, features=bands),
         of("Predict", encoder=encoder, features=pixels),
         decoder,

@@ -10,6 +10,7 @@ from recortex.stage import Node
 STAGES = {
     # data: responses
     "ResponseFile": "recortex.data.response_file",
+    "BidsBold": "recortex.data.bids",
     "Digits69": "recortex.data.digits69",
     "HaxbySlice": "recortex.data.haxby_slice",
     "PlantedUnits": "recortex.data.planted_units",
@@ -31,6 +32,7 @@ STAGES = {
     # features
     "Pixels": "recortex.features.pixels",
     "GaborEnergy": "recortex.features.gabor_energy",
+    "LowLevelMaps": "recortex.features.low_level_maps",
     "TorchvisionNet": "recortex.features.torchvision_net",
     "PlantedFeatures": "recortex.features.planted_features",
     "CategoryFeatures": "recortex.features.category_features",
@@ -38,10 +40,12 @@ STAGES = {
     "FeatureFile": "recortex.features.feature_file",
     "Bands": "recortex.features.bands",
     # responses
+    "LeastSquaresAll": "recortex.responses.least_squares_all",
     "NoiseCeiling": "recortex.responses.noise_ceiling",
     # encoders
     "RidgeEncoder": "recortex.encoders.ridge_encoder",
     "BandedRidgeEncoder": "recortex.encoders.banded_ridge_encoder",
+    "ReceptiveFieldEncoder": "recortex.encoders.receptive_field_encoder",
     "VariancePartition": "recortex.encoders.variance_partition",
     "Predict": "recortex.encoders.predict",
     # decoders

@@ -44,6 +44,10 @@ BOUND = {
     ("PlantedUnits", "explainable"): st.tuples(st.floats(0.01, 0.5), st.floats(0.5, 1.0)),
     ("HaxbySlice", "delay_s"): st.sampled_from([0.0, 2.5, 5.0, 7.5]),
     ("GaborEnergy", "size"): st.integers(16, 128),
+    ("LowLevelMaps", "size"): st.sampled_from([32, 64, 128]),
+    ("LowLevelMaps", "cells"): st.sampled_from([1, 4, 16]),
+    ("LowLevelMaps", "scales"): st.lists(st.floats(0.01, 0.4), min_size=1, max_size=3).map(tuple),
+    ("ReceptiveFieldEncoder", "sizes"): st.lists(st.floats(0.05, 1.0), min_size=1, max_size=3).map(tuple),
     ("SimulatedScenes", "kinds"): st.lists(st.sampled_from(["face", "tool", "word"]), min_size=1, unique=True).map(tuple),
     ("GaborEnergy", "frequencies"): st.lists(st.floats(0.5, 4.0), min_size=1, max_size=3).map(tuple),
 }

@@ -139,7 +139,7 @@ def test_pictures_of_any_size_and_colour_are_brought_to_one(pictures):
 def test_the_number_of_wavelets_is_foretold(pictures):
     stage = GaborEnergy(stimuli=pictures(grating(4, 0)[None]), frequencies=(1, 3, 5.4), orientations=3)
     stage.stimuli.run()
-    assert stage.foresee() == {"stimulus": 1, "feature": (1 + 9 + 25) * 3}
+    assert stage.foresee() == {"stimulus": 1, "feature": (1 + 9 + 25) * 3, "channel": 9}
     assert stage.run().shape("features") == (1, 105)
 
 

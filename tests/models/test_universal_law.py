@@ -11,9 +11,11 @@ from recortex import catalog
 from recortex.decoders.category_decoder import CategoryDecoder
 from recortex.decoders.ridge_decoder import RidgeDecoder
 from recortex.encoders.banded_ridge_encoder import BandedRidgeEncoder
+from recortex.encoders.receptive_field_encoder import ReceptiveFieldEncoder
 from recortex.encoders.ridge_encoder import RidgeEncoder
 from recortex.encoders.variance_partition import VariancePartition
 from recortex.features.bands import Bands
+from recortex.features.low_level_maps import LowLevelMaps
 from recortex.features.pixels import Pixels
 from recortex.fits.base import Fit
 from recortex.fits.pairs import Pairs
@@ -41,6 +43,16 @@ FITS = {
             brain=brain, features=bands(stimuli), alphas=ALPHAS, **{"candidates": 6} | more
         ),
         (*RIDGE, "band_weight"),
+    ),
+    "ReceptiveFieldEncoder": (
+        lambda brain, stimuli, **more: ReceptiveFieldEncoder(
+            brain=brain,
+            features=LowLevelMaps(stimuli=stimuli, cells=4, scales=(0.1,), orientations=2, size=8),
+            sizes=(0.15, 0.4),
+            alphas=ALPHAS,
+            **more,
+        ),
+        ("field_x", "field_y", "field_size", "best_alpha", "coef", "intercept"),
     ),
     "VariancePartition": (
         lambda brain, stimuli, **more: VariancePartition(brain=brain, features=bands(stimuli), alphas=ALPHAS, **more),

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from recortex.data.base import Pictures
 from recortex.data.pictures import luma, resized
-from recortex.features.base import Features
+from recortex.features.maps import Maps, on_grid
 from recortex.stage import Tiling
 
 
-class GaborEnergy(Features):
+class GaborEnergy(Maps):
     """A pyramid of Gabor wavelets in quadrature, after Kay et al. (2008), Nature 452:352: the energy of each, compressed.
 
     A level of f cycles a picture has an f x f grid of places and `orientations` wavelets at each.
@@ -31,6 +31,8 @@ class GaborEnergy(Features):
     log : bool
         Whether log(1 + energy) is returned, or the energy itself (root of the sum of squares of the quadrature pair).
     """
+
+    version: ClassVar[int] = 2
 
     stimuli: Pictures
     frequencies: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0)
@@ -51,8 +53,8 @@ class GaborEnergy(Features):
     def expect(self) -> dict[str, int]:
         """A feature a wavelet."""
         seen = self.stimuli.foresee()
-        wavelets = sum(max(1, round(frequency)) ** 2 for frequency in self.frequencies) * self.orientations
-        return {"stimulus": seen["stimulus"], "feature": wavelets} if seen else {}
+        places, channels = sum(side(frequency) ** 2 for frequency in self.frequencies), len(self.frequencies) * self.orientations
+        return {"stimulus": seen["stimulus"], "feature": places * self.orientations, "channel": channels} if seen else {}
 
     def tiling(self) -> Tiling:
         """Some hundred pictures at a time."""
@@ -71,7 +73,27 @@ class GaborEnergy(Features):
         return {
             "stimulus": seen["stimulus"][place],
             "features": np.log1p(energy) if self.log else energy,
+            **self._places(),
         }
+
+    def _places(self) -> dict[str, np.ndarray]:
+        """Place and channel of each wavelet, in the order of `pyramid`."""
+        x, y, of_channel, names = [], [], [], []
+        for number, frequency in enumerate(self.frequencies):
+            across, down = on_grid(side(frequency))
+            x.append(np.repeat(across, self.orientations))
+            y.append(np.repeat(down, self.orientations))
+            of_channel.append(np.tile(np.arange(self.orientations), len(across)) + number * self.orientations)
+            names += [
+                f"{number + 1}: {frequency:g} cycles {180 * turn / self.orientations:g} deg" for turn in range(self.orientations)
+            ]
+        made = {"x": x, "y": y, "of_channel": of_channel}
+        return {name: np.concatenate(values) for name, values in made.items()} | {"channel": np.array(names)}
+
+
+def side(frequency: float) -> int:
+    """How many places of wavelets of a frequency stand side by side."""
+    return max(1, round(frequency))
 
 
 def pyramid(size: int, frequencies: tuple[float, ...], orientations: int) -> np.ndarray:
@@ -94,7 +116,7 @@ def pyramid(size: int, frequencies: tuple[float, ...], orientations: int) -> np.
     ys, xs = (np.mgrid[:size, :size] + 0.5) / size
     wavelets = []
     for frequency in frequencies:
-        places = (np.arange(max(1, round(frequency))) + 0.5) / max(1, round(frequency))
+        places = (np.arange(side(frequency)) + 0.5) / side(frequency)
         for y in places:
             for x in places:
                 envelope = np.exp(-((ys - y) ** 2 + (xs - x) ** 2) / (2 * (0.4 / frequency) ** 2))

@@ -61,8 +61,22 @@ class SimulatedBold(Experiment, Bold):
 
     Parameters
     ----------
-    stimuli, person, shared, own, presentations, sessions, runs, voxel_mm, cover, seed
-        As in `SimulatedBetas`: the same fields give the same person and the same order of scenes.
+    stimuli : SimulatedScenes
+        The scenes. The first `shared` of them are seen by everybody and are the test set; person n sees the n-th `own` of the others.
+    person : int
+        Who looks, from 1: people differ in brain size, grid, and where and how large their areas are.
+    shared, own : int
+        How many scenes are seen by everybody, and by this person only.
+    presentations : int
+        How often each is shown; never twice in a run.
+    sessions, runs : int
+        Sessions, and runs of each.
+    voxel_mm : float
+        Edge of a voxel; about 20,000 voxels at 2.8 mm, 2,000 at 8 mm.
+    cover : "cortex" or "visual"
+        All of the cortex, or visual areas, the belt around them and the null region.
+    seed : int
+        Draws the people, the order and the noise; another seed has other people.
     tr_s : float
         From volume to volume.
     trial_s, shown_s : float
