@@ -26,6 +26,7 @@ class LeastSquaresAll(Responses):
     Parameters
     ----------
     recording : Bold
+        Volumes, and when what was shown.
     hrf : "glover", "spm" or float
         The response to a trial. A number stretches SPM's in time: 1.2 peaks a fifth later.
     drift : "polynomial", "cosine" or "none"
