@@ -1,8 +1,11 @@
 """Each hemisphere sees the opposite half of the visual field; where it does not, something is mirrored."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+from recortex.audit.fits import FitAudit
 from recortex.audit.mirrored import FEWEST, mirrored
 
 
@@ -42,3 +45,25 @@ def test_few_units_say_nothing():
     right_mm, field_x = looking(FEWEST, 0.0)
     assert mirrored(right_mm, field_x)
     assert mirrored(right_mm[1:], field_x[1:]) == []
+
+
+@pytest.mark.parametrize("flipped", [False, True])
+def test_the_audit_of_a_fit_asks_where_its_units_look(flipped: bool) -> None:
+    rng = np.random.default_rng(0)
+    voxel = rng.integers(0, 40, (200, 3))
+    right_mm = 3.0 * voxel[:, 0] - 60
+    field_x = np.clip(0.5 - 0.3 * np.sign(right_mm) + 0.05 * rng.standard_normal(200), 0, 1)
+    affine = np.diag([-3.0 if flipped else 3.0, 3, 3, 1])
+    affine[:3, 3] = 57 if flipped else -60, 0, 0
+    # units that are not predicted look anywhere
+    predicted = np.arange(200) < 120
+    fitted = {
+        "field_x": np.where(predicted, field_x, 1 - field_x)[None],
+        "correlation": np.where(predicted, 0.5, 0.0),
+        "row": np.arange(100),
+    }
+    brain = {"voxel": voxel, "affine": affine, "stimulus": np.arange(100).astype(str)}
+    fit = SimpleNamespace(run=lambda: fitted, brain=SimpleNamespace(run=lambda: brain))
+    said = FitAudit._sides(SimpleNamespace(fit=fit))
+    assert [finding.leak for finding in said] == (["mirrored"] if flipped else [])
+    assert FitAudit._sides(SimpleNamespace(fit=SimpleNamespace(run=lambda: {"row": 0}, brain=fit.brain))) == []

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import kstest
 
-from recortex.audit.mirrored import mirrored
+from recortex.audit.fits import FitAudit
 from recortex.data.simulated.betas import SimulatedBetas
 from recortex.data.simulated.cortex import EARLY
 from recortex.data.simulated.drive import SimulatedDrive
@@ -135,9 +135,6 @@ def test_a_left_right_flip_shows_in_where_units_look(faults):
     scenes = SimulatedScenes(count=400, seed=3)
     brain = SimulatedBetas(stimuli=scenes, own=300, voxel_mm=5.0, cover="visual", repeats="average", faults=faults)
     encoder = ReceptiveFieldEncoder(brain=brain, features=LowLevelMaps(stimuli=scenes, cells=16), split=FixedSplit(), spacing=2.0)
-    seen, found = brain.run(), encoder.run()
-    right_mm = (seen["voxel"] @ seen["affine"][:3, :3].T + seen["affine"][:3, 3])[:, 0]
-    heard = found["correlation"] > 2 / np.sqrt(100)
-    said = mirrored(right_mm[heard], found["field_x"][0][heard])
+    said = FitAudit(fit=encoder).examine()
     print([finding.about for finding in said])
     assert [finding.leak for finding in said] == (["mirrored"] if faults else [])

@@ -10,6 +10,7 @@ import numpy as np
 
 from recortex.audit.base import Case, Finding
 from recortex.audit.examination import examine
+from recortex.audit.mirrored import mirrored
 from recortex.audit.noise import NoisyBrain, with_noise
 from recortex.data.base import Pictures
 from recortex.data.picture_file import PictureFile
@@ -107,9 +108,25 @@ class FitAudit(Audit):
     What the audited fit predicts must be what its result holds. A memory that outlives a whole call of `fit_folds` is met by both fits
     and stays unseen. What stages below the fit do (a recording normalised as a whole, features fitted on all stimuli) is beyond this
     test; they disclose it themselves.
+
+    Where the fit found receptive fields and voxels have places, it also asks whether units look away from their own side of the brain.
     """
 
+    version: ClassVar[int] = 2
+
     def examine(self) -> list[Finding]:
+        """What the fit saw, and what it found."""
+        return [*self._seen(), *self._sides()]
+
+    def _sides(self) -> list[Finding]:
+        fitted, brain = self.fit.run(), self.fit.brain.run()
+        if not {"field_x", "correlation"} <= set(fitted) or not {"voxel", "affine"} <= set(brain):
+            return []
+        right_mm = (brain["voxel"] @ brain["affine"][:3, :3].T + brain["affine"][:3, 3])[:, 0]
+        predicted = fitted["correlation"] > 2 / np.sqrt(len(np.unique(brain["stimulus"][fitted["row"]])))
+        return mirrored(right_mm[predicted], fitted["field_x"].mean(axis=0)[predicted])
+
+    def _seen(self) -> list[Finding]:
         """Fit twice, with and without noise."""
         pairs, kind = self.fit.sampled_pairs(), type(self.fit).__name__
         fold = pairs.folds[-1]

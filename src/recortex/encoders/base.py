@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -63,14 +64,14 @@ class Encoder(Fit):
     def pairs(self, units: slice = slice(None)) -> Pairs:
         """Features and the responses of all units, or of some, joined by stimulus and split."""
         trials = self.brain.trial_table()
-        folds = self.split.apply(trials, self.features.context_s())
+        folds, z_score = self.split.apply(trials, self.features.context_s()), self.z_score(trials)
         return Pairs(
             inputs=self.features.of(trials["stimulus"]),
             targets=self.brain.run().read("responses", columns=units),
             trials=trials,
             folds=folds,
             groups=self.split.groups(trials),
-            z_score=self.z_score(trials),
+            z_score=None if z_score is None else replace(z_score, first=units.start or 0),
             responses="targets",
         )
 
