@@ -51,7 +51,7 @@ def by_truth(stage: SimulatedBold) -> np.ndarray:
 
 
 def amplitude(stage: SimulatedBold) -> np.ndarray:
-    return stage.seen()[0][stage.shown().picture]
+    return stage.responses_to(stage.looked_at())[stage.shown().picture]
 
 
 @pytest.mark.parametrize("peak_s", [4.2, 5.5, 6.8])

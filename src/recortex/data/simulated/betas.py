@@ -72,7 +72,8 @@ class SimulatedBetas(Experiment, Responses):
     def measure(self) -> dict[str, Any]:
         """Show the scenes to the person, add noise, session offsets and gains, then any faults."""
         shown, person = self.shown(), self.observer()
-        drive, rows = self.seen()
+        rows = self.looked_at()
+        drive = self.responses_to(rows)
         responses, explainable = self._recorded(person, drive, shown)
         arrays = {
             "responses": responses,

@@ -87,6 +87,8 @@ class SimulatedBold(Experiment, Bold):
         down 6 s late), "left_right_flip" (the voxels' i axis runs the other way than the affine says).
     """
 
+    version: ClassVar[int] = 2
+
     tr_s: float = Field(default=1.6, ge=0.4, le=4)
     trial_s: float = Field(default=4.0, gt=0)
     shown_s: float = Field(default=3.0, gt=0)
@@ -96,6 +98,12 @@ class SimulatedBold(Experiment, Bold):
         Bold.returns
         | TRUTH
         | {
+            "explainable": Array(
+                "unit", about="planted truth: share of single-trial variance that reference scenes would explain"
+            ),
+            "signal_sd": Array(
+                "unit", units="percent", about="planted truth: that of the noiseless response over reference scenes"
+            ),
             "peak_s": Array("unit", units="s", about="planted truth: when the response to an impulse is highest"),
             "level": Array("unit", units="", about="planted truth: signal of each voxel at rest"),
             "noise_sd_bold": Array("unit", units="percent", about="planted truth: standard deviation of the noise of a volume"),
@@ -139,15 +147,16 @@ class SimulatedBold(Experiment, Bold):
         run_of, volumes = self._runs()
         run = int(np.searchsorted(np.cumsum(volumes), rows.start, side="right"))
         person, shown = self.observer(), self._order()
-        drive, scenes = self.seen()
-        amplitude = drive[shown.picture]
-        signal_sd = amplitude.std(axis=0)
-        explainable = signal_sd**2 / (signal_sd**2 + person.noise_sd**2)
+        scenes = self.looked_at()
+        # of this run's scenes alone, so that a part costs no more than its share
+        pictures, which = np.unique(shown.picture[run_of == run], return_inverse=True)
+        amplitude = self.responses_to(scenes[pictures])[which]
+        explainable = person.signal_sd**2 / (person.signal_sd**2 + person.noise_sd**2)
         protocols = [self.protocol(each, int((run_of == each).sum())) for each in range(len(volumes))]
         peak_s = peaks(person.area, smooth_field(person.position_mm, (*person.who, 32), 1)[0])
         noise_sd = person.noise_sd / _error(protocols[0], peak_s, self.motion(0, protocols[0]))
         level = LEVEL * np.exp(LEVEL_SPREAD * smooth_field(person.position_mm, (*person.who, 33), 1)[0])
-        percent = self._percent(run, protocols[run], amplitude[run_of == run], peak_s, noise_sd, person)
+        percent = self._percent(run, protocols[run], amplitude, peak_s, noise_sd, person)
         bold = (level * (1 + percent / 100)).astype(np.float32)
         onset_s = np.concatenate([protocol.onset_s for protocol in protocols])
         names = [f"{each + 1:02d}" for _ in range(self.sessions) for each in range(self.runs)]
@@ -167,7 +176,7 @@ class SimulatedBold(Experiment, Bold):
             "noise_sd_bold": noise_sd,
         }
         return self._with_faults(
-            arrays | self.labels(shown, scenes) | self.truth(person, signal_sd, explainable), run, len(volumes)
+            arrays | self.labels(shown, scenes) | self.truth(person, person.signal_sd, explainable), run, len(volumes)
         )
 
     def _percent(

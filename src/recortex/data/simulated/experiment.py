@@ -111,11 +111,11 @@ class Experiment(Stage):
         rng = np.random.default_rng([self.seed, self.person, 20])
         return order(len(self.looked_at()), self.presentations, self.sessions, self.runs, rng)
 
-    def seen(self) -> tuple[np.ndarray, np.ndarray]:
-        """Noiseless responses to the scenes that the person sees, (scene, unit), and which scenes these are."""
-        rows, world = self.looked_at(), self.stimuli.run()
+    def responses_to(self, rows: np.ndarray) -> np.ndarray:
+        """Noiseless responses to some of the scenes, (scene, unit)."""
+        world = self.stimuli.run()
         graph = {name: world.read(name, rows) for name in ("kind", "x", "y", "size")}
-        return self.observer().drive(world.read("picture", rows), graph), rows
+        return self.observer().drive(world.read("picture", rows), graph)
 
     def labels(self, shown: Order, rows: np.ndarray) -> dict[str, np.ndarray]:
         """What the table says of each trial."""
