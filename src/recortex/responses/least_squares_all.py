@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any, ClassVar, Literal
 
@@ -259,16 +260,18 @@ def design(
     names = [f"trial{number:05d}" for number in range(len(onset_s))]
     events = pd.DataFrame({"trial_type": names, "onset": onset_s, "duration": duration_s})
     shape = hrf if isinstance(hrf, str) else stretched(hrf)
-    made = make_first_level_design_matrix(
-        time_s,
-        events,
-        hrf_model=shape,
-        drift_model=None if drift == "none" else drift,
-        high_pass=high_pass_hz,
-        drift_order=max(1, round(len(time_s) * step.mean() / 120)) if drift_order is None else drift_order,
-        add_regs=confounds,
-        min_onset=min(-24.0, float(onset_s.min()) - 1.0),
-    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Matrix is singular")  # which is refused below, in words of ours
+        made = make_first_level_design_matrix(
+            time_s,
+            events,
+            hrf_model=shape,
+            drift_model=None if drift == "none" else drift,
+            high_pass=high_pass_hz,
+            drift_order=max(1, round(len(time_s) * step.mean() / 120)) if drift_order is None else drift_order,
+            add_regs=confounds,
+            min_onset=min(-24.0, float(onset_s.min()) - 1.0),
+        )
     others = [column for column in made.columns if column not in set(names)]
     # a callable's regressors are named after it
     own = {str(column).split("_", 1)[0]: column for column in others if str(column).split("_", 1)[0] in set(names)}
