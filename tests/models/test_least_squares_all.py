@@ -138,3 +138,9 @@ def test_images_without_a_level_are_refused() -> None:
     bold = planted("spm")[0]
     with pytest.raises(InvalidInput, match="2 voxels have no mean above 0"):
         single_trials(bold * [1, -1, 1, -1, 1], TIME_S, ONSET_S, SHOWN_S)
+
+
+@pytest.mark.parametrize("hrf", ["glovr", 0.0, -1, True, float("nan")])
+def test_a_response_that_is_none_is_refused(hrf) -> None:
+    with pytest.raises((ValueError, InvalidInput), match="must be glover, spm, or a number above 0"):
+        LeastSquaresAll(recording=Scanned(), hrf=hrf).run()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from recortex.data.base import ON_CORTEX, Responses
 from recortex.data.recording import OF_EVENTS, Bold
@@ -58,6 +58,13 @@ class LeastSquaresAll(Responses):
     returns: ClassVar[dict[str, Array]] = Responses.returns | {
         "responses": Array("trial", "unit", units="percent", about="percent signal change of each voxel in each trial"),
     }
+
+    @field_validator("hrf", mode="before")
+    @classmethod
+    def _known(cls, hrf: Any) -> Any:
+        if hrf not in ("glover", "spm") and isinstance(hrf, str | bool):
+            raise ValueError("must be glover, spm, or a number above 0 that stretches spm's in time")
+        return hrf
 
     def where(self) -> str:
         """As the recording is called."""
@@ -303,6 +310,9 @@ def height_of(duration_s: np.ndarray, hrf: Any) -> np.ndarray:
 def stretched(by: float) -> Callable[..., np.ndarray]:
     """SPM's response, stretched in time, as nilearn takes it."""
     from nilearn.glm.first_level.hemodynamic_models import spm_hrf
+
+    if not 0 < by < 10:
+        raise InvalidInput(f"hrf must be glover, spm, or a number above 0 and below 10 that stretches spm's in time, got {by:g}")
 
     def response(t_r: float, oversampling: int = 50) -> np.ndarray:
         # a stretched curve is the same curve taken at a finer step
