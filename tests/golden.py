@@ -15,6 +15,7 @@ import numpy as np
 
 from recortex import catalog, store
 from recortex.stage import NOT_IN_KEY, Node, Stage
+from tests import tiny_models
 from tests.data import bold
 from tests.laws import planted, recording
 
@@ -49,6 +50,7 @@ def examples(folder: Path) -> dict[str, Callable[[], Stage]]:
 
     brain, stimuli = recording(folder, *planted(stimuli=16, units=4))
     (folder / "captions.csv").write_text('stimulus,caption\nsix,"a six, slanted"\nsix,a digit\nnine,a nine\n')
+    (folder / "words.csv").write_text("stimulus,caption\none,a red cup\none,a cup\ntwo,a blue dog on grass\n")
     (folder / "labels.csv").write_text("label,size,age\neven,2,1\nodd,1,0.5\n")
     np.save(folder / "features.npy", np.random.default_rng(0).standard_normal((16, 2, 3)).astype(np.float32))
     (folder / "pictures").mkdir()
@@ -92,6 +94,10 @@ def examples(folder: Path) -> dict[str, Callable[[], Stage]]:
         pixels,
         of("GaborEnergy", stimuli=digits, frequencies=(1, 2), orientations=4, size=8),
         maps := of("LowLevelMaps", stimuli=digits, cells=4, orientations=2, size=8),
+        of("CLIP", stimuli=digits, folder=tiny_models.open_clip(folder / "open_clip")),
+        of("CLIPText", captions=of("CaptionTable", path=folder / "words.csv"), folder=folder / "open_clip"),
+        of("DINO", stimuli=digits, folder=tiny_models.dino(folder / "dino")),
+        of("AutoencoderLatents", stimuli=digits, folder=tiny_models.autoencoder(folder / "autoencoder", "kl"), size=16),
         of("PlantedFeatures", brain=units),
         of("CategoryFeatures", brain=brain),
         of("LabelTable", brain=brain, path=folder / "labels.csv"),

@@ -34,6 +34,10 @@ STAGES = {
     "GaborEnergy": "recortex.features.gabor_energy",
     "LowLevelMaps": "recortex.features.low_level_maps",
     "TorchvisionNet": "recortex.features.torchvision_net",
+    "CLIP": "recortex.features.clip",
+    "CLIPText": "recortex.features.clip_text",
+    "DINO": "recortex.features.dino",
+    "AutoencoderLatents": "recortex.features.autoencoder_latents",
     "PlantedFeatures": "recortex.features.planted_features",
     "CategoryFeatures": "recortex.features.category_features",
     "LabelTable": "recortex.features.label_table",
@@ -55,6 +59,13 @@ STAGES = {
     # generators
     "PixelPictures": "recortex.generators.pixel_pictures",
     "NearestPicture": "recortex.generators.nearest_picture",
+    # pretraining
+    "ImageTextTraining": "recortex.pretraining.image_text",
+    "AutoencoderTraining": "recortex.pretraining.autoencoder",
+    "LatentDiffusionTraining": "recortex.pretraining.latent_diffusion",
+    "CaptionerTraining": "recortex.pretraining.captioner",
+    "JudgeTraining": "recortex.pretraining.judge",
+    "ShippedModels": "recortex.pretraining.shipped_models",
     # audit
     "DataAudit": "recortex.audit.fits",
     "FitAudit": "recortex.audit.fits",

@@ -63,6 +63,11 @@ def folder(stage: Stage) -> Path:
     return store.current().file(stage.type_name(), stage.key()).with_suffix(".parts")
 
 
+def remove(stage: Stage) -> None:
+    """Remove what lies there, once the result is written."""
+    shutil.rmtree(folder(stage), ignore_errors=True)
+
+
 def settle(stage: Stage, wanted: Tiling) -> Tiling:
     """The tiling to use: the recorded one, else the wanted one, which is then recorded."""
     record = folder(stage) / "tiling.json"
@@ -170,7 +175,7 @@ def join(stage: Stage, paths: Sequence[Path], tiling: Tiling, provenance: dict[s
                 start += values.shape[axis]
 
     joined = store.current().write(stage.type_name(), stage.key(), stage.returns, fill, provenance)
-    shutil.rmtree(folder(stage), ignore_errors=True)
+    remove(stage)
     return joined
 
 

@@ -321,7 +321,9 @@ class Stage(Node):
             for array, values in arrays.items():
                 draft.put(array, values)
 
-        return here.write(self.type_name(), key, self.returns, fill, provenance(self))
+        written = here.write(self.type_name(), key, self.returns, fill, provenance(self))
+        parts.remove(self)  # what a long computation kept there to go on from
+        return written
 
     def _check_files(self, key: str) -> None:
         """Refuse to keep a result under the key of files that changed while they were read."""

@@ -13,6 +13,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from recortex import catalog
+from recortex.checkpoints.pretrained import Pretrained
 from recortex.stage import LocalFile, LocalPath, Node, Stage, is_abstract
 
 Place = tuple[tuple[str, int | str | None], ...]  # from the root: a field, and where in its tuple or mapping
@@ -52,6 +53,14 @@ BOUND = {
     ("GaborEnergy", "frequencies"): st.lists(st.floats(0.5, 4.0), min_size=1, max_size=3).map(tuple),
 }
 
+# models of the hub, pinned: their key needs none of their files
+MODEL = {
+    "model": st.sampled_from(["org/one", "org/two"]),
+    "revision": st.sampled_from(["0" * 40, "1" * 40]),
+    "folder": st.none(),
+    "trained": st.none(),
+}
+
 
 class Maker:
     """Draws instances; files come from a given list."""
@@ -67,13 +76,16 @@ class Maker:
     def instance(self, cls: type[Node]) -> st.SearchStrategy[Node]:
         required, optional = {}, {}
         for name, field in cls.model_fields.items():
-            (required if field.is_required() else optional)[name] = self.field(cls, name)
+            always = field.is_required() or (issubclass(cls, Pretrained) and name in MODEL)
+            (required if always else optional)[name] = self.field(cls, name)
         return st.fixed_dictionaries(required, optional=optional).map(lambda values: cls(**values))
 
     def field(self, cls: type[Node], name: str) -> st.SearchStrategy[Any]:
         """Values that a field admits, whatever the other fields are."""
         if (cls.__name__, name) in BOUND:
             return BOUND[cls.__name__, name]
+        if issubclass(cls, Pretrained) and name in MODEL:
+            return MODEL[name]
         return self.value(cls.model_fields[name].annotation, tuple(cls.model_fields[name].metadata))
 
     def value(self, annotation: Any, limits: tuple = ()) -> st.SearchStrategy[Any]:
@@ -177,6 +189,8 @@ def essence(value: Any) -> Any:
     if isinstance(value, Node):
         cls = type(value)
         fields = tuple((name, essence(getattr(value, name))) for name in cls.model_fields if not _ignored(cls, name))
+        if isinstance(value, Pretrained):  # in the key by what they stand for
+            fields += ((value.model, value.revision),)
         return (f"{cls.__module__}.{cls.__qualname__}", fields)
     if isinstance(value, LocalPath):
         if value.is_dir():

@@ -1,4 +1,4 @@
-"""``recortex``: new, plan, run, show, list, fetch, doctor, cache. Each command loads what it needs when it is called."""
+"""``recortex``: new, plan, run, show, export, list, fetch, doctor, cache. Each command loads what it needs when it is called."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="ENTRY.FIELD=VALUE", help="Change one field, as in brain.repeats=average; may be given again."),
 ]
-Overlay = Annotated[list[Path] | None, typer.Option(metavar="FILE", help="Lay the entries of another file over the pipeline's.")]
+Overlay = Annotated[
+    list[Path] | None,
+    typer.Option(metavar="FILE", help="Lay the entries of another file, or of one that comes with recortex (tiny), over these."),
+]
 Each = Annotated[
     list[str] | None,
     typer.Option(metavar="ENTRY.FIELD=A,B,C", help="A branch of the pipeline for each value, as in encoder.cv=3,5."),
@@ -98,7 +101,7 @@ def _load(pipeline: str, sets: list[str] | None, overlays: list[Path] | None, ea
     path = entries.pipeline_file(pipeline)
     base = entries.read(path)
     for file in overlays or []:
-        base = entries.overlay(base, file)
+        base = entries.overlay(base, entries.overlay_file(file, path))
     for assignment in sets or []:
         base = entries.override(base, assignment)
     split = entries.branches(base, each or [])
@@ -183,6 +186,26 @@ def show(
     from recortex.cli.display import score_table
 
     score_table(folder, controls)
+
+
+@app.command()
+def export(
+    pipeline: PipelineFile,
+    entry: Annotated[str, typer.Argument(metavar="ENTRY", help="The entry of a model that the pipeline trains.")],
+    to: Annotated[Path, typer.Option("--to", metavar="FOLDER", help="Where its files go.")],
+    set_: Set = None,
+    overlay: Overlay = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
+    cache: Cache = None,
+    debug: Debug = False,
+) -> None:
+    """Write a trained model's files into a folder, for use elsewhere."""
+    with _store(cache):
+        name, _, branches = _load(pipeline, set_, overlay, None)
+        from recortex.cli.exporting import export_files
+
+        files = export_files(name, branches, entry, to, force)
+        typer.echo(f"{len(files)} files of {entry} in {to}")
 
 
 @app.command("list")

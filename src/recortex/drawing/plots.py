@@ -11,6 +11,8 @@ import numpy as np
 
 from recortex.drawing.colours import BLUE, GREY, INK, ORANGE
 
+LINES = (BLUE, ORANGE, GREY, INK, "#3a9b6f", "#b0559b", "#c9a227")
+
 
 def _svg(figure: object) -> str:
     import matplotlib.pyplot as plt
@@ -148,6 +150,25 @@ def courses(time_s: np.ndarray, drawn: Sequence[Course], onset_s: np.ndarray, y_
     handles, names = last.get_legend_handles_labels()
     figure.legend(handles, names, frameon=False, fontsize=9, loc="upper right", ncols=len(names), bbox_to_anchor=(0.99, 1.02))
     figure.tight_layout(h_pad=0.4)
+    return _svg(figure)
+
+
+def falling(step: np.ndarray, terms: Mapping[str, np.ndarray]) -> str:
+    """Terms of a loss over the steps of a training, on a scale of ratios, as SVG.
+
+    Parameters
+    ----------
+    step : (record,) array
+    terms : mapping of str to (record,) array
+    """
+    figure, axis = _axes(7.2, 3.0)
+    for number, (name, values) in enumerate(terms.items()):
+        axis.plot(step, values, color=LINES[number % len(LINES)], linewidth=1.4, label=name, marker="." if len(step) < 3 else "")
+    if all((values > 0).all() for values in terms.values()):
+        axis.set_yscale("log")
+    axis.set_xlabel("steps")
+    axis.set_ylabel("loss")
+    axis.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return _svg(figure)
 
 

@@ -22,8 +22,9 @@ from recortex.linear.path import RidgePath, shrinkage
 from recortex.linear.spectrum import Spectrum
 from recortex.linear.statistics import SufficientStatistics
 from recortex.linear.table import Table
+from recortex.linear.threads import SMALL_SIDE, blas_threads, side_by_side
 
-__all__ = ["Dual", "DualSplit", "column_blocks", "kernel_of"]
+__all__ = ["Dual", "DualSplit", "column_blocks", "features_at_once", "kernel_of", "shifted"]
 
 FEATURES_AT_ONCE = 4096
 
@@ -39,8 +40,10 @@ class DualSplit:
     fit_intercept : bool
     path : RidgePath
         Of the training kernel; its vectors are (train row, axis).
+    turn : array, (train row, axis)
+        W^1/2 U in the precision of the targets.
     rows : array, (test row, axis)
-        K W^1/2 U: predictions are `rows` @ [B / (w + alpha)] + training mean.
+        K W^1/2 U in the precision of the targets: predictions are `rows` @ [B / (w + alpha)] + training mean.
     centre : array, (train row,), float64
         Of the kernel: the mean row's products with all training rows.
     """
@@ -51,12 +54,15 @@ class DualSplit:
     test_weight: Any
     fit_intercept: bool
     path: RidgePath
+    turn: Any
     rows: Any
     centre: Any
 
     @classmethod
-    def from_kernel(cls, kernel: Any, weight: Any, train: np.ndarray, test: np.ndarray, fit_intercept: bool) -> DualSplit:
-        """Decompose one split of a (row, row) kernel."""
+    def from_kernel(
+        cls, kernel: Any, weight: Any, train: np.ndarray, test: np.ndarray, fit_intercept: bool, dtype: np.dtype
+    ) -> DualSplit:
+        """Decompose one split of a (row, row) kernel, for targets of some precision."""
         inside, across = kernel[train][:, train], kernel[test][:, train]
         weight, test_weight = weight[train], weight[test]
         share = weight / weight.sum() if fit_intercept else 0.0 * weight
@@ -65,13 +71,16 @@ class DualSplit:
         across = across - centre - (across @ share)[:, None] + centre @ share
         root = weight**0.5
         path = RidgePath.from_gram(inside * root * root[:, None])
-        rows = across @ (path.vectors * root[:, None])
-        return cls(train, test, weight, test_weight, fit_intercept, path, rows, centre)
+        turn = path.vectors * root[:, None]
+        example = array_namespace(weight).zeros(0, dtype=getattr(array_namespace(weight), dtype.name), device=weight.device)
+        return cls(
+            train, test, weight, test_weight, fit_intercept, path, like(turn, example), like(across @ turn, example), centre
+        )
 
     @property
     def bytes(self) -> int:
-        """What it takes: eigenvectors and validation rows."""
-        return 8 * len(self.train) * (len(self.train) + len(self.test))
+        """What it takes: eigenvectors, twice, and validation rows."""
+        return int(self.path.vectors.nbytes + self.turn.nbytes + self.rows.nbytes)
 
     @property
     def rows_at_once(self) -> int:
@@ -88,14 +97,11 @@ class DualSplit:
     def rotate(self, y: Any) -> Any:
         """B, (axis, target)."""
         # the vectors of a centred kernel are orthogonal to the roots of the weights, so that no mean need be taken off
-        root = like(self.weight[:, None] ** 0.5, self.path.vectors)
-        return like(self.path.vectors * root, y).T @ y[self.train]
+        return self.turn.T @ y[self.train]
 
     def rotated(self, y: Any) -> DualRotated:
         """A tile of targets, (row, target), in the eigenbasis, against the validation set."""
-        return DualRotated(
-            self.path.eigenvalues, self.rotate(y), like(self.rows, y), y[self.test] - self.mean(y), self.test_weight
-        )
+        return DualRotated(self.path.eigenvalues, self.rotate(y), self.rows, y[self.test] - self.mean(y), self.test_weight)
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,7 +178,7 @@ class DualWhole:
         """
         y = self.tile.values
         xp = array_namespace(y)
-        dual = self.final.path.coefficients(self.basis, alphas) * like(self.final.weight**0.5, y)
+        dual = (self.basis * shrinkage(self.final.path.eigenvalues, alphas, self.basis)).T @ self.final.turn.T
         away = xp.astype(dual, xp.float64) @ self.final.centre
         return on_cpu(dual), on_cpu(xp.astype(self.final.mean(y), xp.float64) - away) + self.tile.shift
 
@@ -225,18 +231,18 @@ class Dual:
             def scaled(train: np.ndarray, test: np.ndarray) -> tuple[DualSplit, np.ndarray]:
                 scale = _scales(X, train, None if weight is None else weight[train], shift)
                 kernel = kernel_of(X, shift, scale, device)
-                return DualSplit.from_kernel(kernel, weights, train, test, fit_intercept), scale
+                return DualSplit.from_kernel(kernel, weights, train, test, fit_intercept, dtype), scale
 
             final, scale = scaled(everything, nothing)
             return cls(tuple(scaled(*fold)[0] for fold in folds), final, scale, device)
         for exact in (False, True) if X.dtype == np.float32 else (True,):
             kernel = kernel_of(X, shift, ones, device, exact)
-            final = DualSplit.from_kernel(kernel, weights, everything, nothing, fit_intercept)
+            final = DualSplit.from_kernel(kernel, weights, everything, nothing, fit_intercept, dtype)
             if exact or _is_above_rounding(final.path, kernel, alphas):
                 break
         splits: Sequence[DualSplit | LeftOut] | None = leave_out(final.path, weights, folds, alphas, fit_intercept, dtype)
         if splits is None:
-            splits = [DualSplit.from_kernel(kernel, weights, *fold, fit_intercept) for fold in folds]
+            splits = [DualSplit.from_kernel(kernel, weights, *fold, fit_intercept, dtype) for fold in folds]
         return cls(tuple(splits), final, ones, device)
 
     @property
@@ -288,12 +294,16 @@ def kernel_of(X: Table, shift: np.ndarray, scale: np.ndarray, device: str | None
 
     Without `exact`, products of some thousand features at a time are in the precision of X.
     """
-    total: Any = 0.0
-    for _, block in column_blocks(X, shift, scale):
-        values = on_device(block, device)
+
+    def product(piece: tuple[slice, np.ndarray]) -> Any:
+        values = on_device(shifted(shift, scale, *piece), device)
         xp = array_namespace(values)
         values = xp.astype(values, xp.float64) if exact else values
-        total = total + values @ values.T
+        return values @ values.T
+
+    apart = device is None and len(X) <= SMALL_SIDE
+    total = sum(side_by_side(product, X.blocks(features_at_once(X.shape[1]) if apart else FEATURES_AT_ONCE), apart))
+    xp = array_namespace(total)
     return xp.astype(total, xp.float64)
 
 
@@ -304,13 +314,23 @@ def _is_above_rounding(path: RidgePath, kernel: Any, alphas: np.ndarray) -> bool
     return bool(lost <= 1e-4 * (float(path.eigenvalues[0]) + alphas.min()))
 
 
+def features_at_once(n_features: int) -> int:
+    """How many where blocks are worked on side by side: few enough that every thread has some."""
+    return int(np.clip(-(-n_features // blas_threads()), 1, FEATURES_AT_ONCE // 2))
+
+
 def column_blocks(X: Table, shift: np.ndarray, scale: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
     """Shifted and scaled features, some columns at a time."""
     for columns, values in X.blocks(FEATURES_AT_ONCE):
-        values = values - shift[columns].astype(values.dtype)
-        if not (scale[columns] == 1).all():
-            values /= scale[columns].astype(values.dtype)
-        yield columns, values
+        yield columns, shifted(shift, scale, columns, values)
+
+
+def shifted(shift: np.ndarray, scale: np.ndarray, columns: slice, values: np.ndarray) -> np.ndarray:
+    """A block of features about their shifts and divided by their scales."""
+    values = values - shift[columns].astype(values.dtype)
+    if not (scale[columns] == 1).all():
+        values /= scale[columns].astype(values.dtype)
+    return values
 
 
 def _scales(X: Table, train: np.ndarray, weight: np.ndarray | None, shift: np.ndarray) -> np.ndarray:

@@ -23,11 +23,13 @@ from recortex.linear.device import like
 from recortex.linear.folds import Fold
 from recortex.linear.moments import Moments
 from recortex.linear.path import RidgePath
+from recortex.linear.threads import SMALL_SIDE, side_by_side
 
 __all__ = ["LeftOut", "LeftOutTile", "leave_out", "moments_of"]
 
 ALPHAS_A_FOLD = 4  # more alphas than this a fold, and decompositions are cheaper
 ROWS_AT_ONCE = 2048  # of predictions
+SMALL_INVERSE = 32
 WELL_CONDITIONED = 1e3  # largest over smallest of K + alpha, where the precision of the targets does for its inverse
 
 
@@ -161,7 +163,9 @@ def leave_out(
     beyond = xp.eye(count, dtype=vectors.dtype, device=weight.device) - vectors @ vectors.T - constant if lost else 0.0
     largest = float(path.eigenvalues[-1])
     hats = [xp.empty((len(alphas), len(test), len(train)), dtype=example.dtype, device=weight.device) for train, test in folds]
-    for place, alpha in enumerate(alphas.tolist()):
+
+    def take_out(place: int) -> None:
+        alpha = float(alphas[place])
         # P beyond its smallest eigenvalue: what stands off the diagonal, without the rounding of what does not
         least = 1.0 / (largest + alpha)
         half = vectors * like((largest - path.eigenvalues) * least / (path.eigenvalues + alpha), vectors) ** 0.5
@@ -173,12 +177,28 @@ def leave_out(
             within = rows[:, test] + least * (xp.eye(len(test), dtype=rows.dtype, device=rows.device) - constant[test][:, test])
             across = rows[:, train] * root[train]
             across = across - xp.sum(across, axis=1)[:, None] * like(share, across)
-            # not by SciPy's Cholesky factors: its BLAS and NumPy's have threads of their own, which wait by spinning
-            made[place] = like(-(xp.linalg.inv(within) @ across) / root[test][:, None], example)
+            made[place] = like((_inverse(within) / -root[test][:, None]) @ across, example)
+
+    list(side_by_side(take_out, range(len(alphas)), isinstance(weight, np.ndarray) and count <= SMALL_SIDE))
     return tuple(
         LeftOut(train, test, share, weight[test], alphas, made)
         for (train, test), share, made in zip(folds, shares, hats, strict=True)
     )
+
+
+def _inverse(matrix: Any) -> Any:
+    """Of a positive definite matrix, by halves: in products, which are faster than LAPACK's general inverse."""
+    xp, half = array_namespace(matrix), len(matrix) // 2
+    if len(matrix) <= SMALL_INVERSE:
+        return xp.linalg.inv(matrix)
+    first, beside = _inverse(matrix[:half, :half]), matrix[:half, half:]
+    across = first @ beside
+    last = _inverse(matrix[half:, half:] - beside.T @ across)
+    corner = across @ last
+    made = xp.empty_like(matrix)
+    made[:half, :half], made[:half, half:] = first + corner @ across.T, -corner
+    made[half:, :half], made[half:, half:] = -corner.T, last
+    return made
 
 
 def moments_of(tile: Any, predictions: Iterable[Any], with_sums: bool) -> Moments:

@@ -17,6 +17,7 @@ from recortex.errors import InvalidInput
 from recortex.linear.atom_rows import AtomRows
 from recortex.linear.design import Design
 from recortex.linear.dual import FEATURES_AT_ONCE, Dual
+from recortex.linear.fitted import Fitted, fit_targets
 from recortex.linear.folds import CrossValidation, Fold, resolve_folds
 from recortex.linear.independent import Units
 from recortex.linear.inputs import (
@@ -25,12 +26,11 @@ from recortex.linear.inputs import (
     checked_groups,
     checked_weight,
     column_means,
-    near_means,
 )
 from recortex.linear.primal import Primal
 from recortex.linear.selection import Selection, check, is_centred
 from recortex.linear.table import Table
-from recortex.linear.threads import threads_for_fit
+from recortex.linear.threads import blas_threads, side_by_side, threads_for_fit
 from recortex.linear.weights import DualWeights, PrimalWeights
 
 __all__ = ["RidgeCV"]
@@ -42,6 +42,7 @@ _FLOATS = (np.float64, np.float32)
 _TILE_BYTES = 2**27
 _TILE_TARGETS = 4096
 _FEWEST_TARGETS = 64
+_TARGETS_AT_ONCE = 512  # what becomes of them stays in the cache of a core
 
 
 class RidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
@@ -222,20 +223,25 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
             self.best_alphas_ = np.empty(n_targets)
             self.cv_scores_ = np.empty((len(alphas), n_targets))
             stored = np.empty(targets.shape, dtype) if self.store_cv_predictions else None
+            wants_predictions = stored is not None or observe is not None
             for columns, y_tile in targets.blocks(self._tile_width(design, n_rows, targets, dtype)):
                 y_tile = y_tile.astype(dtype, copy=False)
-                shift_y = near_means(y_tile) if self.fit_intercept else np.zeros(y_tile.shape[1])
-                tile = design.tile(y_tile, shift_y)
-                chosen = selection.choose(tile, y_tile - shift_y.astype(dtype) if selection.reads_rows else None)
-                self.cv_scores_[:, columns] = chosen.scores
-                best = self.best_alphas_[columns] = alphas[chosen.place]
-                if stored is not None or observe is not None:
-                    predictions = _out_of_fold(design, tile, best, y_tile.shape, dtype)
-                    if stored is not None:
-                        stored[:, columns] = predictions
-                    if observe is not None:
-                        observe(y_tile, predictions, weight)
-                found[columns], offset[columns] = (chosen.whole or design.whole(tile)).solve(best)
+
+                def fitted(part: slice, y: np.ndarray = y_tile) -> Fitted:
+                    return fit_targets(design, selection, y[:, part], self.fit_intercept, wants_predictions)
+
+                predictions = np.empty(y_tile.shape, dtype) if wants_predictions else None
+                parts = self._parts(y_tile.shape[1])
+                for part, made in zip(parts, side_by_side(fitted, parts, len(parts) > 1), strict=True):
+                    here = slice(columns.start + part.start, columns.start + part.stop)
+                    self.best_alphas_[here], self.cv_scores_[:, here] = made.alphas, made.scores
+                    found[here], offset[here] = made.weights, made.offset
+                    if predictions is not None:
+                        predictions[:, part] = made.predictions
+                if stored is not None:
+                    stored[:, columns] = predictions
+                if observe is not None and predictions is not None:
+                    observe(y_tile, predictions, weight)
 
         self.edge_ = (self.best_alphas_ == alphas.max()).astype(np.int8) - (self.best_alphas_ == alphas.min())
         self._flat = flat
@@ -277,6 +283,13 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
                 raise InvalidInput(f"memory_limit is too small for this fit: give it at least {least:.0f} MB")
         return int(np.clip(room // per_target, _FEWEST_TARGETS, _TILE_TARGETS))
 
+    def _parts(self, n_targets: int) -> list[slice]:
+        """A tile of targets in parts to be worked on side by side; it stays whole on a device, or with few targets for each thread."""
+        threads = blas_threads()
+        whole = self.device is not None or n_targets < _FEWEST_TARGETS * threads
+        width = n_targets if whole else min(-(-n_targets // threads), _TARGETS_AT_ONCE)
+        return [slice(start, min(start + width, n_targets)) for start in range(0, n_targets, width)]
+
     def _checked_tables(self, X: Any, y: Any) -> tuple[bool, Table, Table]:
         """X and y as tables of columns, and whether y was one column without a name of its own."""
         lazy_x, lazy_y = (isinstance(values, h5py.Dataset) for values in (X, y))
@@ -299,14 +312,3 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
 def _all_centred(table: Table) -> bool:
     return all(is_centred(block).all() for _, block in table.blocks(FEATURES_AT_ONCE))
-
-
-def _out_of_fold(design: Design, tile: Any, alphas: np.ndarray, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    """Predictions of each row by the folds that test it, averaged; NaN where none does."""
-    predictions, times = np.zeros(shape, dtype), np.zeros((shape[0], 1), dtype)
-    for number in range(design.n_splits):
-        tested, values = design.predict(number, tile, alphas)
-        predictions[tested] += values
-        times[tested] += 1
-    predictions /= np.where(times > 0, times, np.nan)
-    return predictions

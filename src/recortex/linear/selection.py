@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -85,6 +86,7 @@ class Selection:
         self.kind, self.score, self.alphas, self.design, self.units = kind, score, alphas, design, units
         self.centred = centred
         self.left_out: LeaveOneOut | None = None
+        self.making = Lock()
         self.axes = None if axes is None or units is None else axes[units.row[units.start]] * units.weight[:, None] ** 0.5
         self.descending = np.argsort(-alphas, kind="stable")
 
@@ -137,8 +139,9 @@ class Selection:
         assert self.units is not None and self.axes is not None and y is not None
         spectrum = whole.spectrum()
         means, within = self._unit_means(y)
-        if self.left_out is None:
-            self.left_out = LeaveOneOut(self.axes, spectrum.eigenvalues, self.units, self.alphas, means.dtype)
+        with self.making:  # by the first of the targets that pass side by side
+            if self.left_out is None:
+                self.left_out = LeaveOneOut(self.axes, spectrum.eigenvalues, self.units, self.alphas, means.dtype)
         errors = []
         for place in range(len(self.alphas)):
             left = self.left_out.residuals(spectrum.coordinates, means, place)

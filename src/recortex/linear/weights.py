@@ -9,8 +9,9 @@ from functools import cached_property
 import numpy as np
 
 from recortex.errors import InvalidInput
-from recortex.linear.dual import column_blocks
+from recortex.linear.dual import FEATURES_AT_ONCE, column_blocks, features_at_once, shifted
 from recortex.linear.table import Table
+from recortex.linear.threads import SMALL_SIDE, side_by_side
 
 __all__ = ["DualWeights", "PrimalWeights"]
 
@@ -96,9 +97,14 @@ class DualWeights:
     def predict(self, X: np.ndarray) -> np.ndarray:
         """(row, feature) to (row, target): by the kernel, or by weights a block at a time, whichever is less work."""
         by_rows = len(X) * (X.shape[1] + len(self.dual)) <= len(self.dual) * X.shape[1]
-        made: np.ndarray | float = 0.0
-        for (_, new), (_, known) in zip(self._blocks(Table(X, "X")), self._blocks(self.rows), strict=True):
-            made = made + (new @ known.T if by_rows else new @ (self.dual @ known).T)
+        apart = by_rows and len(self.rows) <= SMALL_SIDE
+        step = features_at_once(X.shape[1]) if apart else FEATURES_AT_ONCE
+
+        def product(blocks: tuple[tuple[slice, np.ndarray], ...]) -> np.ndarray:
+            new, known = (shifted(self.shift, self.scale, *block) for block in blocks)
+            return new @ known.T if by_rows else new @ (self.dual @ known).T
+
+        made = sum(side_by_side(product, zip(Table(X, "X").blocks(step), self.rows.blocks(step), strict=True), apart))
         return np.asarray(made @ self.dual.T if by_rows else made) + self.offset.astype(self.dual.dtype)
 
     def _blocks(self, table: Table) -> Iterator[tuple[slice, np.ndarray]]:

@@ -89,6 +89,16 @@ def pipeline_file(name: str | Path) -> Path:
     raise InvalidInput(f"there is no pipeline file {words} in {here.absolute()}{near}")
 
 
+def overlay_file(name: Path, pipeline: Path) -> Path:
+    """The file of an overlay: a path, or the name of one that comes with recortex for this pipeline, or for any."""
+    if not name.exists() and name.name == str(name) and not name.suffix:
+        for stem in (f"{pipeline.stem}_{name}", str(name)):
+            ours = shipped() / "overlays" / f"{stem}.yaml"
+            if ours.is_file():
+                return ours
+    return name
+
+
 def read(path: Path) -> Entries:
     """Read a pipeline file.
 

@@ -19,6 +19,7 @@ from recortex.stage import Figure, Node, Result, Source, Stage, first_line
 PARTS = (
     ("pictures", "Pictures", "What was seen, and what was decoded from responses that the decoder had not been fitted on."),
     ("categories", "Categories", "Which category was seen, named from responses that the classifier had not been fitted on."),
+    ("models", "Models", "What was trained, and what it can do on scenes that it was not trained on."),
     ("encoding", "Encoding", "How well responses are predicted from stimuli, in trials that the encoder had not been fitted on."),
 )
 

@@ -1,0 +1,86 @@
+"""Stages that load a CLIP-like model: what names it, and what is looked at beforehand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+from recortex.checkpoints.finding import Found, weights_among
+from recortex.checkpoints.image_text import (
+    STEMS,
+    OpenClip,
+    check_activation,
+    check_config,
+    choose_open_clip,
+    load_open_clip,
+    published,
+    read_config,
+    tokenizer_among,
+)
+from recortex.checkpoints.pretrained import Pretrained
+from recortex.errors import InvalidInput
+
+
+class FromOpenClip(Pretrained):
+    """A stage with a model of open_clip.
+
+    Parameters
+    ----------
+    model : str
+        "shipped"; an architecture that open_clip knows, "ViT-B-32", with `weights`; or a hub id, org/name, of a repository that holds
+        an open_clip_config.json.
+    weights : str
+        Which of open_clip's weights of an architecture, by its tag: "laion2b_s34b_b79k".
+    """
+
+    weights: str = ""
+
+    shipped: ClassVar[str] = "image_text"
+    words: ClassVar[bool] = False
+    """Whether the tokenizer is needed."""
+
+    def choose(self, names: set[str], where: str) -> list[str]:
+        """Weights, with the configuration where it is not open_clip's own, and the tokenizer where words are read."""
+        if not self._is_architecture():
+            return choose_open_clip(names, where, self.words)
+        file = published(self.model, self.weights).file
+        stems = (Path(file).stem, *STEMS) if file else STEMS
+        return [*weights_among(names, stems, where, any_other=True), *tokenizer_among(names, self.words)]
+
+    def hub_id(self) -> str:
+        """An architecture's weights lie in a repository too."""
+        return published(self.model, self.weights).repository if self._is_architecture() else super().hub_id()
+
+    def check_fields(self) -> None:
+        """Weights go with an architecture."""
+        super().check_fields()
+        if self.weights and not self._is_architecture():
+            raise InvalidInput(
+                f"{self.type_name()}: weights goes with an architecture of open_clip, as in ViT-B-32; a hub id or a folder has its own"
+            )
+
+    def key_extra(self) -> Any:
+        """With the architecture, where the files do not hold it."""
+        extra = super().key_extra()
+        return extra | {"architecture": self.model} if self._is_architecture() else extra
+
+    def check_files(self, found: Found) -> None:
+        """The normalisation is there, and the activation is right."""
+        super().check_files(found)
+        if self._is_architecture():
+            check_config(published(self.model, self.weights).config, f"{self.model} with weights {self.weights}")
+            return
+        config = read_config(found.folder)
+        if self.model != "shipped":
+            check_activation(self.model, config)
+
+    def load(self, folder: Path) -> OpenClip:
+        """The model from its folder."""
+        if not self._is_architecture():
+            return load_open_clip(folder, words=self.words)
+        names = {path.name for path in folder.iterdir()}
+        known = published(self.model, self.weights)
+        return load_open_clip(folder, known.config, self.choose(names, str(folder))[0], self.words)
+
+    def _is_architecture(self) -> bool:
+        return self.model != "shipped" and "/" not in self.model

@@ -1,0 +1,1 @@
+"""Judging pictures: what an independent network sees in them."""

@@ -1,0 +1,206 @@
+"""Training of the autoencoder whose latents the diffusion model makes."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from recortex.checkpoints.autoencoder import load_autoencoder
+from recortex.data.simulated.scenes import SimulatedScenes
+from recortex.errors import InvalidInput
+from recortex.pretraining._principal_start import start_at_principal_components
+from recortex.pretraining.base import Examined, ModelTraining, check_apart
+from recortex.pretraining.training import Recipe, Schedule
+
+if TYPE_CHECKING:
+    import torch
+
+SHOWN = 12
+MEASURED = 2000  # scenes that decide mean and standard deviation of the latents
+FED_NOISE = 0.1  # standard deviation of the errors in latents under which the decoder is measured
+
+
+class AutoencoderTraining(ModelTraining):
+    """An autoencoder of diffusers (AutoencoderDC), for pictures from -1 to 1 as Stable Diffusion's own.
+
+    It starts as the principal components of patches of 4 x 4 pixels, and learns what a linear map cannot do. Latents are
+    standardised in each channel by the encoder itself, so a diffusion model takes them as they are. The decoder is trained on
+    latents with small errors in them, because a diffusion model will feed it such.
+
+    Parameters
+    ----------
+    scenes, held_out : SimulatedScenes
+        What it is trained on, and what it is measured on.
+    batch : int
+        How many scenes a step sees; small batches with many steps train it faster than large ones.
+    widths : tuple of int
+        Channels at half and at a quarter of the resolution.
+    channels : int
+        Channels of the latents.
+    encoder_blocks, decoder_blocks : tuple of int
+        Residual blocks at half and at a quarter of the resolution.
+    contrast : float
+        How much more a picture element counts per unit of standard deviation around it.
+    latent_noise : float
+        Largest standard deviation of the errors in latents.
+    """
+
+    scenes: SimulatedScenes
+    held_out: SimulatedScenes
+    steps: int = Field(default=8000, ge=1)
+    batch: int = Field(default=8, ge=2)
+    learning_rate: float = Field(default=1e-3, gt=0, lt=1)
+    widths: tuple[int, int] = (32, 64)
+    channels: int = Field(default=10, ge=1, le=48)
+    encoder_blocks: tuple[int, int] = (1, 2)
+    decoder_blocks: tuple[int, int] = (1, 2)
+    contrast: float = Field(default=1.0, ge=0)
+    latent_noise: float = Field(default=0.08, ge=0, lt=1)
+
+    summary: ClassVar[str] = (
+        "An autoencoder for 64 x 64 pictures from -1 to 1: latents of 10 x 16 x 16, standardised in each channel "
+        "(`scaling_factor` 1)."
+    )
+
+    def check_inputs(self) -> None:
+        """Widths that a patch fits into, held-out scenes that are not trained on."""
+        if self.widths[0] < 16 or self.widths[1] < 48 or self.widths[0] % 4 or 4 * self.widths[0] % self.widths[1]:
+            raise InvalidInput(
+                "widths: the first is a multiple of 4 from 16 on, the second from 48 on divides four times the first"
+            )
+        if min(*self.encoder_blocks, *self.decoder_blocks) < 1:
+            raise InvalidInput("encoder_blocks and decoder_blocks are 1 or more each")
+        check_apart(self.held_out, self.scenes, "held_out")
+
+    def schedule(self) -> Schedule:
+        """No average: the rate falls to 0, and the statistics of the latents belong to the last weights."""
+        return Schedule(self.steps, self.learning_rate, warmup=50)
+
+    def recipe(self) -> Recipe:
+        """Encoder, normalisation of the latents, decoder; errors count more where there is something to see."""
+        import torch
+        from diffusers import AutoencoderDC
+
+        widths = (self.widths[0], *self.widths)  # the full resolution is left at once
+        autoencoder: Any = AutoencoderDC(
+            latent_channels=self.channels,
+            encoder_block_types="ResBlock",
+            decoder_block_types="ResBlock",
+            encoder_block_out_channels=widths,
+            decoder_block_out_channels=widths,
+            encoder_layers_per_block=(0, *self.encoder_blocks),
+            decoder_layers_per_block=(0, *self.decoder_blocks),
+            encoder_qkv_multiscales=((), (), ()),
+            decoder_qkv_multiscales=((), (), ()),
+            encoder_out_shortcut=False,
+            decoder_in_shortcut=False,
+            scaling_factor=1.0,
+        )
+        start_at_principal_components(autoencoder, as_input(self.scenes.run().read("picture", slice(0, MEASURED))))
+        standard = torch.nn.BatchNorm2d(self.channels, affine=False)
+        network = torch.nn.ModuleDict({"autoencoder": autoencoder, "standard": standard})
+        network.to(memory_format=torch.channels_last)  # twice as fast on a CPU
+        pictures = self.scenes.run()["picture"]
+
+        def losses(rng: np.random.Generator) -> dict[str, torch.Tensor]:
+            device = next(network.parameters()).device
+            seen = as_input(pictures[rng.integers(len(pictures), size=self.batch)]).to(device)
+            latents = standard(autoencoder.encoder(seen))
+            spread = self.latent_noise * torch.rand(len(seen), 1, 1, 1, device=device)
+            error = autoencoder.decoder(latents + spread * torch.randn_like(latents)) - seen
+            weight = 1 + self.contrast * local_contrast(seen)
+            return {"square": (weight * error.square()).mean()}
+
+        return Recipe(network, losses)
+
+    def save(self, network: torch.nn.Module, folder: Path) -> None:
+        """As diffusers has it, with the normalisation of the latents inside the encoder."""
+        import torch
+
+        copied: Any = copy.deepcopy(network).to(memory_format=torch.contiguous_format)
+        settle(copied["standard"], copied["autoencoder"].encoder, self.scenes.run().read("picture", slice(0, MEASURED)))
+        fold(copied["autoencoder"].encoder.conv_out, copied["standard"])
+        copied["autoencoder"].half().save_pretrained(folder)
+
+    def examine(self, folder: Path) -> Examined:
+        """How near held-out scenes come back, also of latents with errors."""
+        import torch
+
+        coder = load_autoencoder(folder)
+        found = self.held_out.run()
+        pictures = found["picture"]
+        draw = torch.Generator().manual_seed(self.seed)
+        latents, plain, fed = [], [], []
+        with torch.inference_mode():
+            for start in range(0, len(pictures), 64):
+                code = coder.encode(as_input(pictures[start : start + 64]))
+                latents.append(code)
+                plain.append(as_pictures(coder.decode(code)))
+                fed.append(as_pictures(coder.decode(code + FED_NOISE * torch.randn(code.shape, generator=draw))))
+        rows = {
+            "seen": pictures / np.float32(255),
+            "decoded": np.concatenate(plain),
+            "decoded, latents with errors": np.concatenate(fed),
+        }
+        seen, decoded, with_errors = rows.values()
+        figures = {"psnr_db": psnr(seen, decoded), "psnr_db_latent_noise": psnr(seen, with_errors)}
+        code = torch.cat(latents)
+        for name, values in (("mean", code.mean((0, 2, 3))), ("sd", code.std((0, 2, 3)))):
+            figures |= {f"latent_{name}_{channel}": float(value) for channel, value in enumerate(values, 1)}
+        return Examined(
+            figures, {"psnr_db": 28.0}, {name: row[:SHOWN] for name, row in rows.items()}, found["category"][:SHOWN].tolist()
+        )
+
+
+def as_input(pictures: np.ndarray) -> torch.Tensor:
+    """Pictures (n, height, width, 3) of 0 to 255 as the autoencoder wants them: (n, 3, height, width), from -1 to 1."""
+    import torch
+
+    return torch.from_numpy(pictures).permute(0, 3, 1, 2).to(torch.float32).div(127.5).sub(1)
+
+
+def as_pictures(decoded: torch.Tensor) -> np.ndarray:
+    """What the autoencoder makes as pictures (n, height, width, 3) from 0 to 1."""
+    return decoded.add(1).div(2).clamp(0, 1).permute(0, 2, 3, 1).numpy()
+
+
+def local_contrast(pictures: torch.Tensor, side: int = 5) -> torch.Tensor:
+    """Standard deviation around each picture element, (n, 1, height, width), over colours pooled."""
+    from torch.nn.functional import avg_pool2d
+
+    def around(values: torch.Tensor) -> torch.Tensor:
+        return avg_pool2d(values, side, 1, side // 2, count_include_pad=False)
+
+    return (around(pictures.square()) - around(pictures).square()).clamp(min=0).mean(1, keepdim=True).sqrt()
+
+
+def settle(standard: torch.nn.BatchNorm2d, encoder: torch.nn.Module, pictures: np.ndarray) -> None:
+    """Set the statistics of a normalisation to those of pictures: what it ran up in training lags behind the weights."""
+    import torch
+
+    assert standard.running_mean is not None and standard.running_var is not None
+    with torch.inference_mode():
+        latents = torch.cat([encoder(as_input(pictures[start : start + 64])) for start in range(0, len(pictures), 64)])
+        variance, mean = torch.var_mean(latents, (0, 2, 3))
+    standard.running_mean.copy_(mean)
+    standard.running_var.copy_(variance)
+
+
+def fold(last: torch.nn.Conv2d, standard: torch.nn.BatchNorm2d) -> None:
+    """Put a normalisation by running statistics into the convolution before it, which then gives what both gave."""
+    import torch
+
+    assert standard.running_mean is not None and standard.running_var is not None and last.bias is not None
+    with torch.no_grad():
+        scale = (standard.running_var + standard.eps).rsqrt()
+        last.weight.mul_(scale[:, None, None, None])
+        last.bias.sub_(standard.running_mean).mul_(scale)
+
+
+def psnr(seen: np.ndarray, decoded: np.ndarray) -> float:
+    """Peak signal-to-noise ratio in decibel, of the error pooled over all pictures (from 0 to 1)."""
+    return float(-10 * np.log10(np.mean((seen - decoded) ** 2, dtype=np.float64)))

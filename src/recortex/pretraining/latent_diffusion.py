@@ -1,0 +1,252 @@
+"""The diffusion model that ships: latents of pictures from an image embedding and words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from recortex.checkpoints.autoencoder import load_autoencoder
+from recortex.checkpoints.image_text import load_open_clip, tokens_of
+from recortex.checkpoints.latent_diffusion import (
+    NOISING,
+    NORMALISER,
+    SCHEDULER,
+    UNET,
+    LatentDiffusion,
+    load_latent_diffusion,
+    pictures,
+)
+from recortex.checkpoints.loading import quietly
+from recortex.checkpoints.text_states import text_states
+from recortex.data.simulated.captions import SimulatedCaptions
+from recortex.errors import InvalidInput
+from recortex.features.autoencoder_latents import AutoencoderLatents
+from recortex.features.clip import CLIP
+from recortex.pretraining.base import Examined, ModelTraining, check_apart
+from recortex.pretraining.training import Recipe, Schedule
+
+if TYPE_CHECKING:
+    import torch
+
+# The velocity's square error counts 1 + SNR in latents; above this it counts no more (as min-SNR, Hang et al. 2023, but not less
+# where noise is all there is: that is where it is decided what a picture will show).
+MOST_WEIGHT = 5.0
+SHOWN = 12
+
+
+class LatentDiffusionTraining(ModelTraining):
+    """Training of the diffusion model that ships, from image embeddings and captions to an autoencoder's latents.
+
+    A UNet learns to tell signal from noise in latents (v-prediction, Salimans & Ho 2022) given what Stable unCLIP gives it: an image
+    embedding under noise of a stated level, and text tokens. Each is left out of a share of the examples, so that guidance and
+    pictures of no particular content need no other network.
+
+    Parameters
+    ----------
+    latents : AutoencoderLatents
+        Latents of the training scenes.
+    embeddings : CLIP
+        Embeddings of the same scenes, by the image-text model whose text tower gives the tokens.
+    captions : SimulatedCaptions
+        Captions of the same scenes.
+    held_out_latents : AutoencoderLatents
+        Latents of scenes that it is not trained on.
+    held_out_embeddings : CLIP
+        Embeddings of the same.
+    widths : tuple of int
+        Channels at each resolution of the UNet, each half the one before.
+    heads : int
+        Of the attention at the smallest resolution.
+    without_embedding, without_words : float
+        Share of the examples that are not told of one or the other.
+    noisy : float
+        Share of the embeddings that are given under noise, of any level up to `noisiest`.
+    noisiest : int
+        Of the 1,000 levels of noise, the highest.
+    """
+
+    latents: AutoencoderLatents
+    embeddings: CLIP
+    captions: SimulatedCaptions
+    held_out_latents: AutoencoderLatents
+    held_out_embeddings: CLIP
+    widths: tuple[int, ...] = Field(default=(48, 96, 160), min_length=2)
+    heads: int = Field(default=4, ge=1)
+    without_embedding: float = Field(default=0.1, ge=0, le=1)
+    without_words: float = Field(default=0.5, ge=0, le=1)
+    noisy: float = Field(default=0.5, ge=0, le=1)
+    noisiest: int = Field(default=600, ge=1, le=999)
+    steps: int = Field(default=20_000, ge=1)
+    batch: int = Field(default=32, ge=2)
+    learning_rate: float = Field(default=1e-3, gt=0, lt=1)
+
+    summary: ClassVar[str] = (
+        "A UNet that draws the latents of a 64 x 64 picture from an image embedding and words, in the layout of Stable unCLIP: "
+        "`recortex.generators` and diffusers' own pipeline load it."
+    )
+
+    def check_inputs(self) -> None:
+        """Latents, embeddings and captions of the same scenes and of trained models, held-out scenes that are not trained on."""
+        if not self.latents.stimuli == self.embeddings.stimuli == self.captions.scenes:
+            raise InvalidInput("latents, embeddings and captions must be of the same scenes")
+        if self.held_out_latents.stimuli != self.held_out_embeddings.stimuli:
+            raise InvalidInput("held_out_latents and held_out_embeddings must be of the same scenes")
+        if self.embeddings.trained is None or self.latents.trained is None:
+            raise InvalidInput("latents and embeddings must be of models that this pipeline trains (their field trained)")
+        pairs = ((self.held_out_embeddings, self.embeddings), (self.held_out_latents, self.latents))
+        if any(held_out.trained != mine.trained for held_out, mine in pairs):
+            raise InvalidInput("held_out_latents and held_out_embeddings must be of the same models as latents and embeddings")
+        check_apart(self.held_out_embeddings.stimuli, self.captions.scenes, "held_out_embeddings")
+
+    def schedule(self) -> Schedule:
+        """With a moving average of the weights, which draws better than the last ones."""
+        return Schedule(self.steps, self.learning_rate, warmup=500, average=0.9995, record=max(1, self.steps // 200))
+
+    def recipe(self) -> Recipe:
+        """A UNet that attends at its smallest resolution alone."""
+        import torch
+        import torch.nn.functional as F
+
+        latents = torch.from_numpy(self.latents.run()["features"].astype(np.float32))
+        embeddings = torch.from_numpy(self.embeddings.run()["features"].astype(np.float32))
+        shape = tuple(int(size) for size in self.latents.run()["shape"])
+        words, empty = self._words(), empty_words(self.embeddings)
+        model = self._model(shape, embeddings, empty.shape[-1])
+        unet = model.unet.to(memory_format=torch.channels_last)
+        ratio = model.scheduler.alphas_cumprod / (1 - model.scheduler.alphas_cumprod)
+        weight = (1 + ratio).clamp(max=MOST_WEIGHT) / (1 + ratio)
+
+        def losses(rng: np.random.Generator) -> dict[str, torch.Tensor]:
+            device = next(unet.parameters()).device
+            rows = torch.from_numpy(rng.integers(len(latents), size=self.batch))
+            clean = latents[rows].reshape(-1, *shape).to(device)
+            given = embeddings[rows].to(device)
+            level = torch.randint(0, self.noisiest + 1, (self.batch,)) * (torch.rand(self.batch) < self.noisy)
+            labels = model.condition(given, level.to(device), torch.randn_like(given))
+            labels = labels * (torch.rand(self.batch, 1) >= self.without_embedding).to(device)
+            tokens = words(rows, rng).to(device)
+            unsaid = (torch.rand(self.batch) < self.without_words).to(device)
+            tokens = torch.where(unsaid[:, None, None], empty.to(device), tokens)
+            time = torch.randint(0, model.scheduler.config.num_train_timesteps, (self.batch,), device=device)
+            noise = torch.randn_like(clean)
+            noisy = model.scheduler.add_noise(clean, noise, time).contiguous(memory_format=torch.channels_last)
+            aim = model.scheduler.get_velocity(clean, noise, time)
+            made = unet(noisy, time, tokens, class_labels=labels).sample
+            square = F.mse_loss(made, aim, reduction="none").mean((1, 2, 3))
+            return {"velocity": (square * weight.to(device)[time]).mean()}
+
+        return Recipe(unet, losses)
+
+    def _words(self) -> Callable[[torch.Tensor, np.random.Generator], torch.Tensor]:
+        """A function from rows to what the text tower makes of one caption of each."""
+        import torch
+
+        with self.embeddings.model_folder() as folder:
+            loaded = load_open_clip(folder)
+        captions = self.captions.run()["caption"]
+        numbers = torch.stack([tokens_of(loaded, wording.tolist()) for wording in captions.T], 1)
+
+        def words(rows: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
+            which = torch.from_numpy(rng.integers(captions.shape[1], size=len(rows)))
+            return text_states(loaded, numbers[rows, which])
+
+        return words
+
+    def _model(self, shape: tuple[int, ...], embeddings: torch.Tensor, token_size: int) -> LatentDiffusion:
+        """The network at its start, its schedule, and the embeddings' mean and standard deviation."""
+        from diffusers import DDIMScheduler, DDPMScheduler, UNet2DConditionModel
+        from diffusers.pipelines.stable_diffusion.stable_unclip_image_normalizer import StableUnCLIPImageNormalizer
+
+        plain = len(self.widths) - 1
+        unet = UNet2DConditionModel(
+            sample_size=shape[-1],
+            in_channels=shape[0],
+            out_channels=shape[0],
+            block_out_channels=self.widths,
+            down_block_types=("DownBlock2D",) * plain + ("CrossAttnDownBlock2D",),
+            up_block_types=("CrossAttnUpBlock2D",) + ("UpBlock2D",) * plain,
+            layers_per_block=1,
+            attention_head_dim=self.heads,  # diffusers' name for the number of heads
+            cross_attention_dim=token_size,
+            norm_num_groups=8,
+            class_embed_type="projection",
+            projection_class_embeddings_input_dim=2 * embeddings.shape[1],
+        )
+        schedule = {"beta_schedule": "squaredcos_cap_v2", "prediction_type": "v_prediction", "clip_sample": False}
+        scheduler = DDIMScheduler(**schedule, timestep_spacing="trailing", rescale_betas_zero_snr=True)
+        normaliser = StableUnCLIPImageNormalizer(embedding_dim=embeddings.shape[1])
+        normaliser.mean.data = embeddings.mean(0, keepdim=True)
+        normaliser.std.data = embeddings.std(0, keepdim=True)
+        return LatentDiffusion(unet, scheduler, DDPMScheduler(beta_schedule="squaredcos_cap_v2"), normaliser)
+
+    def save(self, network: torch.nn.Module, folder: Path) -> None:
+        """In the layout of Stable unCLIP, of which the autoencoder and the image-text model are folders of their own."""
+        import json
+
+        import torch
+
+        unet: Any = network
+        shape = tuple(int(size) for size in self.latents.run()["shape"])
+        embeddings = torch.from_numpy(self.embeddings.run()["features"].astype(np.float32))
+        model = self._model(shape, embeddings, unet.config["cross_attention_dim"])
+        with quietly():
+            whole = unet.to(torch.float16, memory_format=torch.contiguous_format)
+            whole.save_pretrained(folder / UNET, safe_serialization=True)
+        model.scheduler.save_pretrained(folder / SCHEDULER)
+        model.noising.save_pretrained(folder / NOISING)
+        model.normaliser.save_pretrained(folder / NORMALISER, safe_serialization=True)
+        kinds = {UNET: whole, SCHEDULER: model.scheduler, NOISING: model.noising}
+        index: dict[str, Any] = {name: ["diffusers", type(part).__name__] for name, part in kinds.items()}
+        index[NORMALISER] = ["stable_diffusion", type(model.normaliser).__name__]
+        absent = ("feature_extractor", "image_encoder", "tokenizer", "text_encoder", "vae")
+        index |= {"_class_name": "StableUnCLIPImg2ImgPipeline"} | {name: [None, None] for name in absent}
+        (folder / "model_index.json").write_text(json.dumps(dict(sorted(index.items())), indent=2) + "\n")
+
+    def examine(self, folder: Path) -> Examined:
+        """How well it tells signal from noise in held-out latents with and without their embeddings, and some pictures it draws."""
+        import torch
+
+        model = load_latent_diffusion(folder)
+        found = self.held_out_latents.run()
+        shape = tuple(int(size) for size in found["shape"])
+        clean = torch.from_numpy(found["features"].astype(np.float32)).reshape(-1, *shape)
+        given = torch.from_numpy(self.held_out_embeddings.run()["features"].astype(np.float32))
+        empty = empty_words(self.embeddings)
+        draw = torch.Generator().manual_seed(self.seed)
+        n = len(clean)
+        time = torch.linspace(0, 999, n).long()[torch.randperm(n, generator=draw)]
+        noise = torch.randn(clean.shape, generator=draw)
+        noisy, aim = model.scheduler.add_noise(clean, noise, time), model.scheduler.get_velocity(clean, noise, time)
+        labels = model.condition(given, torch.zeros(n, dtype=torch.long), torch.zeros_like(given))
+        figures = {}
+        with torch.inference_mode():
+            for name, label in (("velocity_loss", labels), ("velocity_loss_without_embedding", torch.zeros_like(labels))):
+                squares = [
+                    (
+                        model.unet(noisy[at], time[at], empty.expand(len(at), -1, -1), class_labels=label[at]).sample - aim[at]
+                    ).square()
+                    for at in torch.arange(n).split(64)
+                ]
+                figures[name] = float(torch.cat(squares).mean())
+        few = slice(0, SHOWN)
+        words = empty.expand(SHOWN, -1, -1)
+        drawn = {
+            f"drawn {seed}": model.draw(given[few], words, empty, range(seed * SHOWN, (seed + 1) * SHOWN)) for seed in (1, 2)
+        }
+        drawn["of nothing"] = model.draw(None, words, empty, range(SHOWN))
+        with self.latents.trained.folder() as place:  # type: ignore[union-attr]
+            autoencoder = load_autoencoder(place)
+        rows = {"seen": self.held_out_latents.stimuli.run().read("picture", few) / np.float32(255)}
+        rows |= {name: pictures(autoencoder, latents) for name, latents in drawn.items()}
+        return Examined(figures, sheet=rows)
+
+
+def empty_words(embeddings: CLIP) -> torch.Tensor:
+    """(1, token, width): what the text tower of an image-text model makes of an empty text."""
+    with embeddings.model_folder() as folder:
+        loaded = load_open_clip(folder)
+    return text_states(loaded, tokens_of(loaded, [""]))
