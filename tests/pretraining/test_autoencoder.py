@@ -134,4 +134,4 @@ def test_widths_without_room_for_a_patch_are_refused():
 
 def test_held_out_scenes_that_are_trained_on_are_refused():
     with pytest.raises(InvalidInput, match=r"held_out: 32 of its scenes are trained on \(s5_000000\); give them another seed"):
-        training(held_out=SimulatedScenes(count=40, seed=5)).check_ready()
+        AutoencoderTraining(scenes=SCENES, held_out=SimulatedScenes(count=40, seed=5)).check_ready()

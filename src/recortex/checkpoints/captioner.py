@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from recortex.checkpoints.finding import require, weights_among
 from recortex.checkpoints.image_text import tokenizer_among
 from recortex.checkpoints.loading import check_complete, check_safetensors, in_one_line, quietly, read_json, sound, to_device
+from recortex.checkpoints.weights import read_weights
 from recortex.errors import InvalidInput, listed, shown
 
 if TYPE_CHECKING:
@@ -209,10 +210,8 @@ def save_captioner(captioner: Captioner, folder: Path) -> None:
 def _prefix(path: Path, width: int) -> torch.nn.Linear:
     """The map from embeddings to tokens, whose sizes are looked at."""
     import torch
-    from safetensors.torch import load_file
 
-    with in_one_line(f"{path} cannot be read as safetensors"):
-        state = load_file(path)
+    state = read_weights(path)
     if set(state) != {"weight", "bias"} or state["weight"].ndim != 2:
         held = listed([f"{name} {tuple(value.shape)}" for name, value in sorted(state.items())], 3)
         raise InvalidInput(f"{path} holds {held}, not a weight (token * width, feature) and a bias (token * width)")

@@ -10,10 +10,10 @@ import numpy as np
 from pydantic import Field
 
 from recortex import keys
+from recortex.checkpoints.weights import read_weights
 from recortex.data.base import Pictures
 from recortex.data.download import download
 from recortex.errors import InvalidInput, MissingData, did_you_mean, listed
-from recortex.features._weights import read_weights
 from recortex.features.base import Features
 from recortex.progress import steps
 from recortex.stage import NOT_IN_KEY, LocalFile, Tiling

@@ -19,8 +19,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 
+from recortex.checkpoints.weights import OLD_TORCH, read_weights
 from recortex.errors import InvalidInput
-from recortex.features._weights import OLD_TORCH, read_weights
 
 STATE = {
     "a.weight": torch.arange(12.0).reshape(3, 4),
