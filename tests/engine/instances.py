@@ -50,6 +50,9 @@ BOUND = {
     ("LowLevelMaps", "scales"): st.lists(st.floats(0.01, 0.4), min_size=1, max_size=3).map(tuple),
     ("ReceptiveFieldEncoder", "sizes"): st.lists(st.floats(0.05, 1.0), min_size=1, max_size=3).map(tuple),
     ("SimulatedScenes", "kinds"): st.lists(st.sampled_from(["face", "tool", "word"]), min_size=1, unique=True).map(tuple),
+    ("ImageTextTraining", "dimension"): st.sampled_from([8, 64]),
+    ("ImageTextTraining", "width"): st.sampled_from([2, 8]),
+    ("ImageTextTraining", "text_width"): st.sampled_from([32, 64]),
     ("GaborEnergy", "frequencies"): st.lists(st.floats(0.5, 4.0), min_size=1, max_size=3).map(tuple),
 }
 

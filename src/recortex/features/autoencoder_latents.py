@@ -32,8 +32,6 @@ class AutoencoderLatents(PictureModel):
         "shipped", or a hub id, org/name: an autoencoder, or a whole diffusion model with one in its folder vae.
     size : int, optional
         Side in pixels to which the pictures are brought (linear, antialiased); without it they stay as they are.
-    revision, folder, trained
-        As in `Pretrained`.
     """
 
     size: int | None = Field(default=None, ge=8, le=4096)

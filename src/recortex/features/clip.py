@@ -40,8 +40,6 @@ class CLIP(FromOpenClip, PictureModel):
         they are the last, after the tower's final norm where it has one.
     class_token : bool
         For tokens, whether the class token comes first, before the patches.
-    revision, folder, trained
-        As in `Pretrained`.
     """
 
     output: Literal["pooled", "tokens"] = "pooled"

@@ -33,8 +33,6 @@ class CLIPText(FromOpenClip, PretrainedFeatures):
         Whether embeddings are divided by their length: that of each wording before they are averaged, and their mean again.
     too_long : "refuse" or "cut"
         What becomes of a caption with more tokens than the model reads.
-    revision, folder, trained
-        As in `Pretrained`.
     """
 
     captions: Captions

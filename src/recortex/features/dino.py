@@ -36,8 +36,6 @@ class DINO(PictureModel):
         The class token, (feature,); the tokens of the patches, (token, feature), row by row; or their mean, (feature,).
     layer : int, optional
         After which block, from 1; tokens are then as they leave it. Without it they are the last, after the final norm.
-    revision, folder, trained
-        As in `Pretrained`.
     """
 
     output: Literal["cls", "patches", "mean"] = "cls"
