@@ -11,7 +11,7 @@ import numpy as np
 
 from recortex.drawing.colours import BLUE, GREY, INK, ORANGE
 
-LINES = (BLUE, ORANGE, GREY, INK, "#3a9b6f", "#b0559b", "#c9a227")
+LINES, DASHES = (BLUE, ORANGE, GREY, INK, "#3a9b6f", "#b0559b", "#c9a227"), ("-", "--", ":")
 
 
 def _svg(figure: object) -> str:
@@ -163,9 +163,12 @@ def falling(step: np.ndarray, terms: Mapping[str, np.ndarray]) -> str:
     """
     figure, axis = _axes(7.2, 3.0)
     for number, (name, values) in enumerate(terms.items()):
-        axis.plot(step, values, color=LINES[number % len(LINES)], linewidth=1.4, label=name, marker="." if len(step) < 3 else "")
+        colour, dashes = LINES[number % len(LINES)], DASHES[number // len(LINES) % len(DASHES)]
+        marker = "." if len(step) < 3 else ""
+        axis.plot(step, values, color=colour, linestyle=dashes, linewidth=1.4, label=name, marker=marker)
     if all((values > 0).all() for values in terms.values()):
         axis.set_yscale("log")
+    axis.set_xlim(left=0)
     axis.set_xlabel("steps")
     axis.set_ylabel("loss")
     axis.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(1.0, 1.0))
