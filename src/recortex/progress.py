@@ -12,7 +12,7 @@ Listener = Callable[[str, int, int | None], None]
 _listener: ContextVar[Listener | None] = ContextVar("progress", default=None)
 
 
-def steps(items: Iterable[T], what: str, total: int | None = None) -> Iterator[T]:
+def steps(items: Iterable[T], what: str, total: int | None = None, before: int = 0) -> Iterator[T]:
     """Loop over items and tell whoever listens how far it is.
 
     Parameters
@@ -23,11 +23,13 @@ def steps(items: Iterable[T], what: str, total: int | None = None) -> Iterator[T
         A plural noun: "folds", "pictures".
     total : int, optional
         How many there are, where `items` does not know.
+    before : int
+        How many of them were done before these.
     """
     if total is None and isinstance(items, Sized):
         total = len(items)
     listener = _listener.get()
-    for done, item in enumerate(items, 1):
+    for done, item in enumerate(items, before + 1):
         yield item
         if listener is not None:
             listener(what, done, total)

@@ -10,6 +10,7 @@ import torch
 from recortex.errors import InvalidInput
 from recortex.pretraining import training
 from recortex.pretraining.training import Curve, Recipe, Schedule, train
+from recortex.progress import listen
 
 SCHEDULE = Schedule(steps=40, rate=1e-2, average=0.9, record=10)
 
@@ -60,6 +61,18 @@ def test_a_resumed_training_makes_only_the_steps_that_are_left(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path, stop_at=10)  # the 40th step: eleven were left
     run(tmp_path, stop_at=2)  # none is left but what the signal let finish
+
+
+def test_progress_goes_on_where_the_training_does(tmp_path):
+    heard: list[tuple[str, int, int | None]] = []
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, stop_at=17)
+    with listen(lambda *told: heard.append(told)):
+        run(tmp_path)
+    done = [count for _, count, _ in heard]
+    assert done[0] == 18
+    assert done == list(range(18, 18 + len(done)))
+    assert {total for _, _, total in heard} == {40}
 
 
 def test_the_state_is_kept_as_time_goes_by(tmp_path, monkeypatch):

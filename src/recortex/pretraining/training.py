@@ -147,7 +147,8 @@ def train(recipe: Recipe, schedule: Schedule, folder: Path, seed: int, device: s
             trainer.should_stop = True
 
         with held_back(stop):
-            trainer.fit(module, _Numbers(schedule.steps), ckpt_path=_sound(kept), weights_only=True)
+            state, done = _sound(kept)
+            trainer.fit(module, _Numbers(done, schedule.steps), ckpt_path=state, weights_only=True)
             keep(trainer, kept)  # after a signal, too, which is raised now
     if schedule.average:
         recipe.network.load_state_dict(module.averaged.module.state_dict())
@@ -166,27 +167,27 @@ def keep(trainer: Trainer, path: Path) -> None:
 class _Numbers:
     """Numbers of the steps that are left, told to whoever follows the progress."""
 
-    def __init__(self, total: int):
-        self.total = total
+    def __init__(self, done: int, total: int):
+        self.done, self.total = done, total
 
     def __iter__(self) -> Iterator[int]:
-        return steps(iter(range(self.total)), "steps of training", self.total)
+        return steps(iter(range(self.done, self.total)), "steps of training", self.total, self.done)
 
 
-def _sound(path: Path) -> Path | None:
-    """A kept state that can be read; a damaged one is removed, with a word."""
+def _sound(path: Path) -> tuple[Path | None, int]:
+    """A kept state that can be read, and how many steps it is from the start; a damaged one is removed, with a word."""
     import torch
 
     if not path.exists():
-        return None
+        return None, 0
     try:
-        torch.load(path, map_location="cpu", weights_only=True)
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        return path, int(state["global_step"])
     except Exception as error:  # whatever the parser stumbles over
         said = f"{type(error).__name__}"
         logging.getLogger("recortex").warning("the kept state %s of a training is damaged (%s): it begins anew", path, said)
         path.unlink()
-        return None
-    return path
+        return None, 0
 
 
 def _on(device: str) -> dict[str, Any]:
