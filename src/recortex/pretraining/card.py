@@ -38,7 +38,7 @@ def card(stage: ModelTraining, figures: Mapping[str, float], goals: Mapping[str,
             f"---\n{front}---",
             f"# {stage.type_name()}",
             stage.summary,
-            "Trained from a random start on scenes that a program paints, and on nothing else: it knows no photograph and no word "
+            "Trained on scenes that a program paints, and on nothing else: it knows no photograph and no word "
             "beyond them. Weights are in half precision.",
             "## Data",
             "\n".join(data),

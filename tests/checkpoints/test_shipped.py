@@ -1,0 +1,53 @@
+"""The models that ship, as anyone gets them, on scenes that nothing was trained, chosen or measured on before."""
+
+import numpy as np
+import torch
+
+from recortex.checkpoints.autoencoder import load_autoencoder
+from recortex.checkpoints.finding import MODELS
+from recortex.checkpoints.image_text import load_open_clip, tokens_of
+from recortex.data.simulated.scene import KINDS
+from recortex.data.simulated.scenes import SimulatedScenes
+from recortex.data.simulated.vocabulary import KIND_NOUNS
+from recortex.features.autoencoder_latents import AutoencoderLatents
+from recortex.features.clip import CLIP
+
+FRESH = SimulatedScenes(count=96, seed=304)
+
+
+def test_the_image_text_model_names_the_largest_thing():
+    made = CLIP(stimuli=FRESH, unit_length=True).run()["features"]
+    loaded = load_open_clip(MODELS / "image_text")
+    with torch.inference_mode():
+        named = loaded.model.encode_text(
+            tokens_of(loaded, [f"a {KIND_NOUNS[kind][0]}" for kind in KINDS]), normalize=True
+        ).numpy()
+    said = np.array(KINDS)[(made @ named.T).argmax(1)]
+    assert made.shape == (96, 256)
+    assert np.mean(said == FRESH.run()["category"]) >= 0.9
+
+
+def test_the_autoencoder_brings_pictures_back():
+    latents = AutoencoderLatents(stimuli=FRESH).run()
+    assert latents["shape"].tolist() == [10, 16, 16]
+    values = torch.from_numpy(latents["features"]).reshape(-1, 10, 16, 16)
+    assert values.mean((0, 2, 3)).abs().max() < 0.1
+    assert (values.std((0, 2, 3)) - 1).abs().max() < 0.1
+    with torch.inference_mode():
+        decoded = load_autoencoder(MODELS / "autoencoder").decode(values).add(1).div(2).clamp(0, 1).permute(0, 2, 3, 1).numpy()
+    error = np.mean((decoded - FRESH.run()["picture"] / 255) ** 2)
+    assert -10 * np.log10(error) >= 28
+
+
+def test_a_model_that_is_shipped_has_a_card_and_safe_weights_in_half_precision():
+    from safetensors.torch import load_file
+
+    for folder in MODELS.iterdir():
+        assert "## On held-out scenes" in (folder / "README.md").read_text()
+        files = [path for path in folder.rglob("*") if path.is_file()]
+        assert {path.suffix for path in files} <= {".md", ".json", ".safetensors"}
+        for path in files:
+            if path.suffix == ".safetensors":
+                kinds = {value.dtype for value in load_file(path).values() if value.is_floating_point()}
+                assert kinds == {torch.float16}, path
+    assert sum(path.stat().st_size for path in MODELS.rglob("*") if path.is_file()) < 32e6
