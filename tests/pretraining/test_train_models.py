@@ -45,6 +45,14 @@ def test_a_second_run_computes_nothing(place: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in (place / "cache").rglob("*.h5")} == before
 
 
+def test_an_overlay_that_is_misspelt_names_those_there_are(tmp_path: Path) -> None:
+    wrong = recortex(tmp_path, "plan", "train_models", "--overlay", "tinny")
+    assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1)
+    assert "no overlay of that name; those that come with train_models are tiny" in wrong.stderr
+    other = recortex(tmp_path, "plan", "first_light", "--overlay", "tiny")
+    assert "none comes with this pipeline" in other.stderr
+
+
 def test_each_folder_has_a_card_and_safe_weights_alone(place: Path) -> None:
     assert sorted(path.name for path in (place / "models").iterdir()) == sorted(MODELS)
     for name in MODELS:

@@ -90,13 +90,21 @@ def pipeline_file(name: str | Path) -> Path:
 
 
 def overlay_file(name: Path, pipeline: Path) -> Path:
-    """The file of an overlay: a path, or the name of one that comes with recortex for this pipeline, or for any."""
-    if not name.exists() and name.name == str(name) and not name.suffix:
-        for stem in (f"{pipeline.stem}_{name}", str(name)):
-            ours = shipped() / "overlays" / f"{stem}.yaml"
-            if ours.is_file():
-                return ours
-    return name
+    """The file of an overlay: a path, or the name of one that comes with recortex for this pipeline.
+
+    Raises
+    ------
+    InvalidInput
+        A plain name that is neither.
+    """
+    if name.exists() or name.suffix or name.name != str(name):
+        return name
+    mark = f"{pipeline.stem}_"
+    ours = {file.stem.removeprefix(mark): file for file in (shipped() / "overlays").glob(f"{mark}*.yaml")}
+    if str(name) not in ours:
+        known = f"those that come with {pipeline.stem} are {', '.join(sorted(ours))}" if ours else "none comes with this pipeline"
+        raise InvalidInput(f"--overlay: there is no file {shown(name)} here, and no overlay of that name; {known}")
+    return ours[str(name)]
 
 
 def read(path: Path) -> Entries:
