@@ -1,0 +1,1 @@
+"""Selectivity: what single units stand for, said in words."""
