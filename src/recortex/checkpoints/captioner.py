@@ -161,6 +161,30 @@ def choose_captioner(names: set[str], where: str) -> list[str]:
     return [*config, *sorted({GENERATION} & names), *weights_among(names - {PREFIX}, ("model",), where), *tokenizer_among(names)]
 
 
+def sizes_of_captioner(folder: Path) -> tuple[int, int | None]:
+    """How many numbers the embeddings have that a captioner reads, and how many tokens it can write, by its files' headers.
+
+    Returns
+    -------
+    features : int
+    room : int or None
+        None where its configuration sets no limit.
+
+    Raises
+    ------
+    InvalidInput
+        The prefix is none.
+    """
+    config = read_json(folder / CONFIG)
+    shape = check_safetensors(folder / PREFIX).get("weight", ())
+    if len(shape) != 2:
+        raise InvalidInput(
+            f"{folder / PREFIX} holds no weight (token * width, feature), so it is no captioner's prefix; use the one it was saved with"
+        )
+    width, room = (_number(config, *names) for names in (("n_embd", "hidden_size"), ("n_positions", "max_position_embeddings")))
+    return shape[1], room - shape[0] // width if width and room else None
+
+
 def load_captioner(folder: Path) -> Captioner:
     """Load a captioner: float32, on the CPU, without gradients.
 
@@ -245,3 +269,8 @@ def _check_words(captioner: Captioner, folder: Path) -> None:
         raise InvalidInput(
             f"{folder}: the tokenizer ends a text with token {end} and {place.name} with {listed(ends)}; they are of two models"
         )
+
+
+def _number(config: dict[str, Any], *names: str) -> int | None:
+    """The first of a configuration's fields that is a number; language models name them in two ways."""
+    return next((value for name in names if isinstance(value := config.get(name), int) and value > 0), None)

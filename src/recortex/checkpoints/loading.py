@@ -38,8 +38,13 @@ def read_json(path: Path) -> dict[str, Any]:
     return found
 
 
-def check_safetensors(path: Path) -> None:
+def check_safetensors(path: Path) -> dict[str, tuple[int, ...]]:
     """Look at the header of a file of weights; numbers stay unread.
+
+    Returns
+    -------
+    dict of str to tuple of int
+        The shape of each array.
 
     Raises
     ------
@@ -58,6 +63,7 @@ def check_safetensors(path: Path) -> None:
             raise ValueError("it holds no weights")
         if 8 + length + max(ends) != size:
             raise ValueError(f"it should have {8 + length + max(ends):,} bytes and has {size:,}; fetch or copy it again")
+        return {name: tuple(entry["shape"]) for name, entry in header.items() if name != "__metadata__"}
     except (OSError, ValueError, RecursionError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise InvalidInput(f"{path} cannot be read as safetensors: {_said(error)}") from error
 

@@ -1,0 +1,1 @@
+"""Captioners: decoded features to text."""

@@ -1,0 +1,86 @@
+"""Captions by a language model that is told by an image embedding what to say (ClipCap)."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from recortex.checkpoints.captioner import choose_captioner, load_captioner, sizes_of_captioner
+from recortex.checkpoints.finding import Found
+from recortex.checkpoints.pretrained import Pretrained
+from recortex.decoders.decoded_captions import DecodedCaptions
+from recortex.errors import InvalidInput
+from recortex.progress import steps
+
+
+class ClipCap(Pretrained, DecodedCaptions):
+    """Sentences of a causal language model of transformers, told by a linear prefix what the decoded embedding is of.
+
+    As in ClipCap (Mokady et al. 2021, arXiv 2111.09734). A beam search looks for the most probable sentence; nothing is drawn by
+    chance. The model's folder is that of any causal language model (GPT-2 ...) with prefix.safetensors, the map from an embedding
+    to the tokens before the first word. The decoder must decode the embeddings that the captioner was trained with; only their
+    number of features can be checked.
+
+    Parameters
+    ----------
+    decoder : DecodedFeatures
+        Decodes embeddings of the captioner's own image-text model, neither scaled nor cut.
+    beams : int
+        How many beginnings of a sentence are followed at a time; 1 takes the most probable word at each step.
+    most : int
+        Longest caption in tokens of the language model; a longer one is cut off.
+    """
+
+    beams: int = Field(default=5, ge=1)
+    most: int = Field(default=50, ge=1)
+
+    shipped: ClassVar[str] = "captioner"
+
+    def choose(self, names: set[str], where: str) -> list[str]:
+        """Configuration, prefix, weights and tokenizer."""
+        return choose_captioner(names, where)
+
+    def check_files(self, found: Found) -> None:
+        """The captioner reads embeddings as long as the decoder's, and can write captions as long as are asked for."""
+        super().check_files(found)
+        features, room = sizes_of_captioner(found.folder)
+        decoded = self._decoded_features()
+        if decoded is not None and decoded != features:
+            raise InvalidInput(
+                f"ClipCap: its captioner in {found.folder} reads embeddings (trial, {features}), and the decoder gives "
+                f"(trial, {decoded}) of {self.decoder.target().type_name()}; decode the embeddings that the captioner was "
+                "trained with, or name a captioner of these"
+            )
+        if room is not None and self.most > room:
+            raise InvalidInput(
+                f"ClipCap: most: {self.most} tokens are more than the {room} that this captioner can write ({found.folder}); give fewer"
+            )
+
+    def write(self, decoded: np.ndarray) -> np.ndarray:
+        """The most probable captions that a beam search finds.
+
+        Raises
+        ------
+        InvalidInput
+            Damaged or foreign files, no such device, embeddings of another size or not finite.
+        MissingData
+            The model is not on this machine and cannot be fetched.
+        """
+        import torch
+
+        given = torch.from_numpy(np.array(decoded, dtype=np.float32))  # a copy: torch wants one of its own
+        written: list[str] = []
+        with self.model_folder() as folder:
+            captioner = load_captioner(folder).to(self.device)
+            for start in steps(range(0, len(given), self.batch), "batches of captions"):
+                written += captioner.captions(given[start : start + self.batch], self.beams, self.most, self.batch)
+        return np.array(written, dtype=str)
+
+    def _decoded_features(self) -> int | None:
+        """How many features are decoded, where that can be told before a run."""
+        for stage in (self.decoder, self.decoder.target()):
+            if "feature" in (sizes := stage.foresee()):
+                return sizes["feature"]
+        return None
