@@ -108,6 +108,106 @@ def autoencoder(folder: Path, kind: str = "tiny", seed: int = 0, **changed: Any)
     return folder
 
 
+def latent_diffusion(folder: Path, features: int = 12, width: int = 16, channels: int = 4, side: int = 8, seed: int = 0) -> Path:
+    """A model folder of diffusers in the layout of Stable unCLIP, without autoencoder and text encoder.
+
+    It takes image embeddings of `features` numbers, text tokens of `width`, and latents (channels, side, side).
+    """
+    import torch
+    from diffusers import DDIMScheduler, DDPMScheduler, UNet2DConditionModel
+    from diffusers.pipelines.stable_diffusion.stable_unclip_image_normalizer import StableUnCLIPImageNormalizer
+
+    unet = UNet2DConditionModel(
+        sample_size=side,
+        in_channels=channels,
+        out_channels=channels,
+        block_out_channels=(8, 16),
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        layers_per_block=1,
+        attention_head_dim=2,
+        cross_attention_dim=width,
+        norm_num_groups=4,
+        class_embed_type="projection",
+        projection_class_embeddings_input_dim=2 * features,
+    )
+    filled(unet, seed).save_pretrained(folder / "unet")
+    schedule = {"beta_schedule": "squaredcos_cap_v2", "prediction_type": "v_prediction", "clip_sample": False}
+    sampler = DDIMScheduler(**schedule, timestep_spacing="trailing", rescale_betas_zero_snr=True)
+    sampler.save_pretrained(folder / "scheduler")
+    DDPMScheduler(beta_schedule="squaredcos_cap_v2").save_pretrained(folder / "image_noising_scheduler")
+    rng = np.random.default_rng(seed)
+    normaliser = StableUnCLIPImageNormalizer(embedding_dim=features)
+    normaliser.mean.data = torch.from_numpy(rng.standard_normal((1, features)).astype(np.float32))
+    normaliser.std.data = torch.from_numpy(rng.random((1, features)).astype(np.float32) + 0.5)
+    normaliser.save_pretrained(folder / "image_normalizer")
+    (folder / "model_index.json").write_text(json.dumps({"_class_name": "StableUnCLIPImg2ImgPipeline"}))
+    return folder
+
+
+def text_encoder(folder: Path, width: int = 16, seed: int = 0) -> Path:
+    """The text encoder and tokenizer that a diffusion model's folder may hold."""
+    from transformers import CLIPTextConfig, CLIPTextModel
+
+    sizes = {
+        "hidden_size": width,
+        "intermediate_size": 16,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "projection_dim": 12,
+    }
+    words = {"vocab_size": len(VOCABULARY), "max_position_embeddings": 9, "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
+    filled(CLIPTextModel(CLIPTextConfig(**sizes, **words)), seed).save_pretrained(folder / "text_encoder")
+    tokenizer(folder / "tokenizer")
+    return folder
+
+
+def captioner(folder: Path, features: int = len(VOCABULARY), planted: bool = True, room: int = 60) -> Path:
+    """A captioner without a mind: it says the word whose feature is the largest, and ends. Not planted it babbles at length."""
+    import torch
+    from safetensors.torch import save_file
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    words = len(VOCABULARY)
+    width, tokens, end = words + 1 if planted else 16, 2, VOCABULARY.index("[END]")
+    special = {"bos_token_id": 1, "eos_token_id": end, "pad_token_id": 0}
+    sizes = {"n_embd": width, "n_layer": 1, "n_head": 1} if planted else {"n_embd": width, "n_layer": 2, "n_head": 2}
+    model = GPT2LMHeadModel(GPT2Config(vocab_size=words, n_positions=room, **sizes, **special))
+    prefix = torch.nn.Linear(features, tokens * width)
+    rng = np.random.default_rng(1)
+    with torch.no_grad():
+        if planted:
+            for value in (*model.parameters(), *prefix.parameters()):
+                value.zero_()
+            for name, value in model.named_parameters():
+                if "ln" in name and name.endswith("weight"):
+                    value.fill_(1)
+            model.transformer.wte.weight[:, :-1] = torch.eye(words)
+            model.transformer.wpe.weight[tokens, end] = 10
+            prefix.weight[-width : -width + words, :words] = torch.eye(words)
+        else:
+            model = filled(model, 0)
+            for value in prefix.parameters():
+                value.copy_(torch.from_numpy(rng.standard_normal(tuple(value.shape), dtype=np.float32)))
+    model.save_pretrained(folder)
+    tokenizer(folder)
+    save_file(prefix.state_dict(), folder / "prefix.safetensors")
+    return folder
+
+
+def judge(folder: Path, answers: dict[str, tuple[str, ...]], seed: int = 0) -> Path:
+    """A judge with these answers, that nobody taught."""
+    import timm
+
+    from recortex.judging.judge import Judge, save_judge
+
+    sizes = {"dims": [8, 8, 8, 8], "depths": [1, 1, 1, 1], "stem_type": "overlap_act", "kernel_sizes": 3, "ls_init_value": 1.0}
+    network = filled(timm.create_model("convnext_atto", num_classes=sum(map(len, answers.values())), **sizes), seed)
+    folder.mkdir(parents=True)
+    save_judge(Judge(network, answers, 32, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)), sizes, folder)
+    return folder
+
+
 def in_hub_layout(folder: Path, store: Path, model: str = "org/name", commit: str = COMMIT, main: bool = True) -> Path:
     """A copy as the hub's cache keeps it: blobs, links to them, and which commit is main."""
     repository = store / f"models--{model.replace('/', '--')}"

@@ -8,46 +8,14 @@ import torch
 
 from recortex.checkpoints.latent_diffusion import LatentDiffusion, load_latent_diffusion, pictures
 from recortex.errors import InvalidInput
+from tests import tiny_models
 
 FEATURES, WIDTH, TOKENS = 12, 16, 5
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny network with random weights, in the layout of Stable unCLIP."""
-    from diffusers import DDIMScheduler, DDPMScheduler, UNet2DConditionModel
-    from diffusers.pipelines.stable_diffusion.stable_unclip_image_normalizer import StableUnCLIPImageNormalizer
-
-    place = tmp_path_factory.mktemp("diffusion")
-    torch.manual_seed(0)
-    unet = UNet2DConditionModel(
-        sample_size=8,
-        in_channels=4,
-        out_channels=4,
-        block_out_channels=(8, 16),
-        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
-        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-        layers_per_block=1,
-        attention_head_dim=2,
-        cross_attention_dim=WIDTH,
-        norm_num_groups=4,
-        class_embed_type="projection",
-        projection_class_embeddings_input_dim=2 * FEATURES,
-    )
-    unet.save_pretrained(place / "unet")
-    DDIMScheduler(
-        beta_schedule="squaredcos_cap_v2",
-        prediction_type="v_prediction",
-        clip_sample=False,
-        timestep_spacing="trailing",
-        rescale_betas_zero_snr=True,
-    ).save_pretrained(place / "scheduler")
-    DDPMScheduler(beta_schedule="squaredcos_cap_v2").save_pretrained(place / "image_noising_scheduler")
-    normaliser = StableUnCLIPImageNormalizer(embedding_dim=FEATURES)
-    normaliser.mean.data = torch.randn(1, FEATURES)
-    normaliser.std.data = torch.rand(1, FEATURES) + 0.5
-    normaliser.save_pretrained(place / "image_normalizer")
-    return place
+    return tiny_models.latent_diffusion(tmp_path_factory.mktemp("models") / "diffusion", FEATURES, WIDTH)
 
 
 @pytest.fixture(scope="module")

@@ -117,8 +117,13 @@ def load_autoencoder(folder: Path) -> Autoencoder:
         )
         check_complete(info, folder)
         model = sound(model, folder)
-    widths = model.config["block_out_channels" if kind == "AutoencoderKL" else "encoder_block_out_channels"]
-    return Autoencoder(model, int(model.config["latent_channels"]), 2 ** (len(widths) - 1))
+    return Autoencoder(model, int(model.config["latent_channels"]), factor_of(model.config))
+
+
+def factor_of(config: Any) -> int:
+    """How many pixels along a side are one place of the latents, by a configuration."""
+    kind = "block_out_channels" if "block_out_channels" in config else "encoder_block_out_channels"
+    return 2 ** (len(config[kind]) - 1)
 
 
 def check_size(coder: Autoencoder, height: int, width: int, where: str) -> None:

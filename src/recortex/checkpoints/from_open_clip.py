@@ -74,6 +74,13 @@ class FromOpenClip(Pretrained):
         if self.model != "shipped":
             check_activation(self.model, config)
 
+    def config_here(self) -> dict[str, Any] | None:
+        """The model's configuration; None where it is to be fetched or trained."""
+        if self._is_architecture():
+            return published(self.model, self.weights).config
+        found = None if self.trained is not None else self._here()
+        return None if found is None else read_config(found.folder)
+
     def load(self, folder: Path) -> OpenClip:
         """The model from its folder."""
         if not self._is_architecture():
@@ -84,3 +91,15 @@ class FromOpenClip(Pretrained):
 
     def _is_architecture(self) -> bool:
         return self.model != "shipped" and "/" not in self.model
+
+
+class ImageTextWords(FromOpenClip):
+    """The words' side of an image-text model, for those who have named it already."""
+
+    words: ClassVar[bool] = True
+
+
+def words_of(named: FromOpenClip) -> ImageTextWords:
+    """The words' side of the model that a stage names."""
+    fields = {name: getattr(named, name) for name in ImageTextWords.model_fields}
+    return ImageTextWords(**fields)

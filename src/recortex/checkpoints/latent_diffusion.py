@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from recortex.checkpoints.loading import check_complete, in_one_line, quietly, sound
-from recortex.errors import InvalidInput
+from recortex.checkpoints.finding import require, weights_among
+from recortex.checkpoints.loading import check_complete, in_one_line, quietly, read_json, sound
+from recortex.checkpoints.text_encoder import choose_text_encoder
+from recortex.errors import InvalidInput, shown
 
 if TYPE_CHECKING:
     import torch
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from recortex.checkpoints.autoencoder import Autoencoder
 
 UNET, SCHEDULER, NOISING, NORMALISER = "unet", "scheduler", "image_noising_scheduler", "image_normalizer"
+WEIGHTS = "diffusion_pytorch_model"
+AUTOENCODER = "vae"
 
 
 @dataclass(frozen=True)
@@ -180,6 +184,57 @@ class LatentDiffusion:
                 f"the diffusion model takes latents of shape {self.latent_shape}, got {tuple(start.shape[1:])}; "
                 "use the autoencoder that it was trained with"
             )
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What a network takes.
+
+    Parameters
+    ----------
+    latents : (channel, y, x) tuple of int
+    embedding, token : int
+        How many numbers an image embedding and a text token have.
+    """
+
+    latents: tuple[int, int, int]
+    embedding: int
+    token: int
+
+
+def choose_latent_diffusion(names: set[str], where: str) -> list[str]:
+    """The files of a model in the layout of Stable unCLIP, with its autoencoder and text encoder where it has them."""
+    schedules = tuple(f"{name}/scheduler_config.json" for name in (SCHEDULER, NOISING))
+    configurations = tuple(f"{name}/config.json" for name in (UNET, NORMALISER))
+    found = require(
+        names, ("model_index.json", *configurations, *schedules), where, "a diffusion model in the layout of Stable unCLIP"
+    )
+    parts = [UNET, NORMALISER]
+    if f"{AUTOENCODER}/config.json" in names:
+        found.append(f"{AUTOENCODER}/config.json")
+        parts.append(AUTOENCODER)
+    weights = [file for part in parts for file in weights_among(names, (f"{part}/{WEIGHTS}",), where)]
+    return [*found, *weights, *choose_text_encoder(names, where)]
+
+
+def sizes_of_latent_diffusion(folder: Path) -> Sizes:
+    """What a network takes, as its configuration says.
+
+    Raises
+    ------
+    InvalidInput
+        It does not say, or is of a network that takes no image embedding.
+    """
+    path = folder / UNET / "config.json"
+    config = read_json(path)
+    found = []
+    for name in ("in_channels", "sample_size", "projection_class_embeddings_input_dim", "cross_attention_dim"):
+        value = config.get(name)
+        if not isinstance(value, int):
+            raise InvalidInput(f"{path} has {shown(value)} as {name}; a network of Stable unCLIP has a number there")
+        found.append(value)
+    channels, side, told, token = found
+    return Sizes((channels, side, side), told // 2, token)
 
 
 def load_latent_diffusion(folder: Path) -> LatentDiffusion:

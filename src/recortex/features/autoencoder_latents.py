@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from pydantic import Field
 
-from recortex.checkpoints.autoencoder import check_size, choose_autoencoder, load_autoencoder, read_autoencoder_config
+from recortex.checkpoints.autoencoder import (
+    check_size,
+    choose_autoencoder,
+    factor_of,
+    load_autoencoder,
+    read_autoencoder_config,
+)
 from recortex.checkpoints.finding import Found
 from recortex.checkpoints.loading import to_device
 from recortex.data.pictures import resized
@@ -47,6 +53,17 @@ class AutoencoderLatents(PictureModel):
         """The kind of model is known."""
         super().check_files(found)
         read_autoencoder_config(found.folder)
+
+    def expect(self) -> dict[str, int]:
+        """As many as pictures, and as the model's configuration says."""
+        seen = self.stimuli.foresee()
+        found = None if self.trained is not None else self._here()
+        if not seen or found is None:
+            return {}
+        config = read_autoencoder_config(found.folder)
+        height, width = (self.size, self.size) if self.size else (seen["height"], seen["width"])
+        places = (height // factor_of(config)) * (width // factor_of(config))
+        return {"stimulus": seen["stimulus"], "feature": int(config.get("latent_channels", 4)) * places, "axis": 3}
 
     def look(self, folder: Path) -> Look:
         """The encoder."""

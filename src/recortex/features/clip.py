@@ -57,6 +57,13 @@ class CLIP(FromOpenClip, PictureModel):
             other = "tokens" if self.output == "pooled" else "pooled"
             raise InvalidInput(f"CLIP: {wrong[0]} goes with output: {other}; set that, or leave {wrong[0]} out")
 
+    def expect(self) -> dict[str, int]:
+        """As many embeddings as pictures, as wide as the model's configuration says."""
+        seen, config = self.stimuli.foresee(), self.config_here()
+        if not seen or config is None or self.output != "pooled":
+            return {}
+        return {"stimulus": seen["stimulus"], "feature": int(config["model_cfg"]["embed_dim"]), "axis": 1}
+
     def look(self, folder: Path) -> Look:
         """The image tower with its own preprocessing."""
         import torch

@@ -42,6 +42,13 @@ class CLIPText(FromOpenClip, PretrainedFeatures):
 
     words: ClassVar[bool] = True
 
+    def expect(self) -> dict[str, int]:
+        """As many embeddings as captioned stimuli, as wide as the model's configuration says."""
+        said, config = self.captions.foresee(), self.config_here()
+        if not said or config is None:
+            return {}
+        return {"stimulus": said["stimulus"], "feature": int(config["model_cfg"]["embed_dim"]), "axis": 1}
+
     def compute(self) -> dict[str, Any]:
         """Embed every wording, and average those of a stimulus.
 

@@ -47,7 +47,7 @@ class LabelTable(Features):
     def expect(self) -> dict[str, int]:
         """A feature a column, and at most a stimulus a trial."""
         brain = self.brain.foresee()
-        return {"stimulus": brain["trial"], "feature": len(self._table()[1])} if brain else {}
+        return {"stimulus": brain["trial"], "feature": len(self._table()[1])} if "trial" in brain else {}
 
     def compute(self) -> dict[str, Any]:
         """Look up the label of each stimulus.

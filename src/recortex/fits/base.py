@@ -166,7 +166,7 @@ class Fit(Stage):
         features = self.stimulus_side()
         brain, folds = self.brain.foresee(), self.split.expected_folds()
         seen = features.foresee() if features is not None else {}
-        if not brain or not seen or folds is None:
+        if not {"trial", "unit"} <= set(brain) or "feature" not in seen or folds is None:
             return {}
         return {"trial": brain["trial"], "unit": brain["unit"], "feature": seen["feature"], "fold": folds}
 

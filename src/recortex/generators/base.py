@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
 
 from recortex.decoders.base import DecodedFeatures
+from recortex.errors import InvalidInput
 from recortex.splits.held_out import HELD_OUT
 from recortex.stage import Array, Stage
+
+Beside = Mapping[str, np.ndarray]
+"""What other decoders decoded, (trial, feature), by the field that names the decoder."""
+NOTHING: Beside = MappingProxyType({})
 
 
 class GeneratedPictures(Stage):
@@ -28,13 +35,19 @@ class GeneratedPictures(Stage):
         "picture": Array("trial", "height", "width", "channel", about="decoded picture, 0 to 1"),
     }
 
-    def render(self, decoded: np.ndarray) -> dict[str, Any]:
+    def beside(self) -> dict[str, DecodedFeatures]:
+        """Further decoders that the pictures are made from, by field: of the same trials as `decoder`."""
+        return {}
+
+    def render(self, decoded: np.ndarray, beside: Beside = NOTHING) -> dict[str, Any]:
         """Make pictures of decoded features; the score stages call it again for their controls.
 
         Parameters
         ----------
         decoded : (trial, feature) array
             In the order of the decoder's trials.
+        beside : mapping of str to (trial, feature) array
+            What the further decoders decoded, for the same trials.
 
         Returns
         -------
@@ -54,6 +67,19 @@ class GeneratedPictures(Stage):
         return None
 
     def compute(self) -> dict[str, Any]:
-        """A picture of each decoded trial."""
+        """A picture of each decoded trial.
+
+        Raises
+        ------
+        InvalidInput
+            Decoders of other trials.
+        """
         source = self.decoder.run()
-        return {"row": source["row"], "stimulus": source["stimulus"]} | self.render(source["decoded"])
+        beside = {name: decoder.run() for name, decoder in self.beside().items()}
+        for name, other in beside.items():
+            if not (np.array_equal(other["row"], source["row"]) and np.array_equal(other["stimulus"], source["stimulus"])):
+                raise InvalidInput(
+                    f"{self.type_name()}: {name} decodes other trials than decoder; give both the same brain and the same split"
+                )
+        made = self.render(source["decoded"], {name: other["decoded"] for name, other in beside.items()})
+        return {"row": source["row"], "stimulus": source["stimulus"]} | made

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from recortex.data.base import Pictures, rows_of
-from recortex.generators.base import GeneratedPictures
+from recortex.generators.base import NOTHING, Beside, GeneratedPictures
 from recortex.metrics import correlation_matrix
 from recortex.stage import Array
 
@@ -36,7 +36,7 @@ class NearestPicture(GeneratedPictures):
         decoded, seen = self.decoder.foresee(), self.stimuli.foresee()
         return seen | {"trial": decoded["trial"]} if decoded and seen else {}
 
-    def render(self, decoded: np.ndarray) -> dict[str, Any]:
+    def render(self, decoded: np.ndarray, beside: Beside = NOTHING) -> dict[str, Any]:
         """Look up the nearest one, fold by fold."""
         retrieved = np.empty(len(decoded), dtype=object)
         for rows, names in self.decoder.known():

@@ -8,7 +8,7 @@ import numpy as np
 
 from recortex.errors import InvalidInput
 from recortex.features.pixels import Pixels
-from recortex.generators.base import GeneratedPictures
+from recortex.generators.base import NOTHING, Beside, GeneratedPictures
 
 
 class PixelPictures(GeneratedPictures):
@@ -25,7 +25,7 @@ class PixelPictures(GeneratedPictures):
         decoded = self.decoder.foresee()
         return {"trial": decoded["trial"], "height": decoded["feature"], "width": 1, "channel": 1} if decoded else {}
 
-    def render(self, decoded: np.ndarray) -> dict[str, Any]:
+    def render(self, decoded: np.ndarray, beside: Beside = NOTHING) -> dict[str, Any]:
         """Unfold and clip.
 
         Raises

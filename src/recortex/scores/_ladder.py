@@ -28,25 +28,45 @@ def rung_pictures(pictures: GeneratedPictures, stimuli: Pictures, labels: dict[s
     -------
     dict of str to (trial, height, width, channel) arrays
     """
-    decoder, rng = pictures.decoder, np.random.default_rng([seed, 2])
-    names = decoder.run()["stimulus"]
-    means = _known_means(decoder, names, {})
-    made = {"mean": pictures.render(means)["picture"]} if means is not None else {}
-    if labels and (means := _known_means(decoder, names, labels)) is not None:
-        made["class_mean"] = pictures.render(means)["picture"]
-    if isinstance(decoder, Decoder):
-        ordered = decoder.from_trial_order(decoder.pairs())
-        if ordered is not None:
-            made["trial_order"] = pictures.render(ordered)["picture"]
+    rng = np.random.default_rng([seed, 2])
+    beside = {name: rung_features(decoder, labels) for name, decoder in pictures.beside().items()}
+    made = {
+        rung: pictures.render(decoded, {name: rungs[rung] for name, rungs in beside.items()})["picture"]
+        for rung, decoded in rung_features(pictures.decoder, labels).items()
+        if all(rung in rungs for rungs in beside.values())
+    }
     if (unconditional := pictures.unconditional(rng)) is not None:
         made["unconditional"] = unconditional
     if not isinstance(pictures, NearestPicture):
-        nearest = NearestPicture(decoder=decoder, stimuli=stimuli)
-        made["nearest"] = nearest.render(decoder.run()["decoded"])["picture"]
+        nearest = NearestPicture(decoder=pictures.decoder, stimuli=stimuli)
+        made["nearest"] = nearest.render(pictures.decoder.run()["decoded"])["picture"]
+    return made
+
+
+def rung_features(decoder: DecodedFeatures, labels: dict[str, str]) -> dict[str, np.ndarray]:
+    """What a decoder would have decoded on the rungs of the ladder that apply to it.
+
+    Parameters
+    ----------
+    decoder : DecodedFeatures
+    labels : dict
+        Category of each stimulus; may be empty.
+
+    Returns
+    -------
+    dict of str to (trial, feature) arrays
+        Under mean, class_mean, trial_order and true_features.
+    """
+    names = decoder.run()["stimulus"]
+    found = {"mean": _known_means(decoder, names, {})}
+    if labels:
+        found["class_mean"] = _known_means(decoder, names, labels)
+    if isinstance(decoder, Decoder):
+        found["trial_order"] = decoder.from_trial_order(decoder.pairs())
     # new data may have stimuli of their own, of which the decoder's features know nothing
     if np.isin(names, decoder.target().run()["stimulus"]).all():
-        made["true_features"] = pictures.render(decoder.target().of(names))["picture"]
-    return made
+        found["true_features"] = decoder.target().of(names)
+    return {rung: values for rung, values in found.items() if values is not None}
 
 
 def labels_of(decoder: DecodedFeatures, stimuli: Pictures) -> dict[str, str]:

@@ -1,0 +1,276 @@
+"""Pictures by a latent diffusion model that is told a decoded image embedding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from recortex.checkpoints import finding
+from recortex.checkpoints.autoencoder import choose_autoencoder, load_autoencoder
+from recortex.checkpoints.finding import Found
+from recortex.checkpoints.from_open_clip import words_of
+from recortex.checkpoints.latent_diffusion import (
+    AUTOENCODER,
+    choose_latent_diffusion,
+    load_latent_diffusion,
+    sizes_of_latent_diffusion,
+)
+from recortex.checkpoints.loading import to_device
+from recortex.checkpoints.pretrained import Pretrained
+from recortex.checkpoints.text_encoder import ENCODER, load_text_encoder, of_image_text, width_of_text_encoder
+from recortex.decoders.base import DecodedFeatures
+from recortex.decoders.decoded_captions import DecodedCaptions
+from recortex.errors import InvalidInput
+from recortex.features.autoencoder_latents import AutoencoderLatents
+from recortex.features.clip import CLIP
+from recortex.generators._painter import Painter
+from recortex.generators.base import NOTHING, Beside, GeneratedPictures
+from recortex.stage import Array
+
+
+class UnCLIP(Pretrained, GeneratedPictures):
+    """A latent diffusion model in the layout of Stable unCLIP draws what a decoded image embedding stands for.
+
+    It may start from decoded latents under noise, which say where things are, and be told a decoded caption. Each picture has noise
+    of its own, drawn from the seed, the trial's row and the sample's number: the same whatever else is drawn with it, and the same for
+    every control.
+
+    Parameters
+    ----------
+    decoder : DecodedFeatures
+        A decoder of CLIP's pooled embedding, by the model that the diffusion model was trained with.
+    start : DecodedFeatures, optional
+        A decoder of AutoencoderLatents, of the same trials. Without it a picture starts from noise alone.
+    captions : DecodedCaptions, optional
+        Captions written from `decoder`.
+    latents : AutoencoderLatents, optional
+        Whose autoencoder makes pictures of latents; without it that of `start`, else the one in the model's own folder, else the one
+        that recortex ships.
+    model : str
+        "shipped", or the hub id, org/name, of a model in the layout of Stable unCLIP.
+    steps : int
+        Of the sampler, from pure noise; a start from decoded latents takes the share `strength` of them.
+    guidance : float
+        How far the conditions are followed: 1 as learnt, more exaggerates what they add.
+    strength : float
+        How much noise the decoded latents are put under: 0 leaves them as they are, 1 leaves nothing of them.
+    noise_level : int
+        How noisy the embedding is said to be, with noise added to match: a step of the 1,000 of the model's own schedule.
+    samples : int
+        Pictures a trial.
+    keep : "first" or "closest"
+        Which sample becomes the picture: the first, or the one whose own embedding is closest to the decoded one, which knows nothing
+        of what was seen (as MindEye does, Scotti et al. 2023).
+    seed : int
+        Draws the noise.
+    """
+
+    start: DecodedFeatures | None = None
+    captions: DecodedCaptions | None = None
+    latents: AutoencoderLatents | None = None
+    steps: int = Field(default=20, ge=1, le=1000)
+    guidance: float = Field(default=2.0, ge=0, le=50)
+    strength: float = Field(default=0.8, ge=0, le=1)
+    noise_level: int = Field(default=0, ge=0, le=999)
+    samples: int = Field(default=1, ge=1)
+    keep: Literal["first", "closest"] = "first"
+    seed: int = Field(default=0, ge=0)
+
+    shipped: ClassVar[str] = "diffusion"
+    returns: ClassVar[dict[str, Array]] = GeneratedPictures.returns | {
+        "samples": Array(
+            "trial",
+            "sample",
+            "height",
+            "width",
+            "channel",
+            dtype="uint8",
+            optional=True,
+            about="all pictures of a trial, 0 to 255",
+        ),
+        "kept": Array("trial", dtype="int", units="", optional=True, about="which of them became the picture"),
+    }
+
+    def beside(self) -> dict[str, DecodedFeatures]:
+        """The decoder of latents."""
+        return {} if self.start is None else {"start": self.start}
+
+    def choose(self, names: set[str], where: str) -> list[str]:
+        """The network, its schedules, and the autoencoder and text encoder where the folder has them."""
+        return choose_latent_diffusion(names, where)
+
+    def key_extra(self) -> Any:
+        """With what recortex ships beside the network, and the tokenizer, where they are used."""
+        extra = super().key_extra()
+        more: dict[str, Any] = {}
+        if self._ships_autoencoder():
+            more["autoencoder"] = finding.look_for_shipped("autoencoder", choose_autoencoder).content()
+        target = self.decoder.target()
+        if isinstance(target, CLIP) and target.trained is None:
+            more["words"] = words_of(target).key_extra()
+        return {"model": extra} | more if more else extra
+
+    def check_fields(self) -> None:
+        """Decoders of what the model takes.
+
+        Raises
+        ------
+        InvalidInput
+        """
+        super().check_fields()
+        target = self.decoder.target()
+        if not isinstance(target, CLIP) or target.output != "pooled":
+            said = target.type_name() if not isinstance(target, CLIP) else "CLIP's tokens"
+            raise InvalidInput(f"UnCLIP: decoder decodes {said}, and the model takes CLIP's pooled embedding; decode that")
+        if target.unit_length:
+            raise InvalidInput(
+                "UnCLIP: decoder decodes embeddings of unit length, and the model takes them as they are; leave unit_length out"
+            )
+        if self.start is not None:
+            aim = self.start.target()
+            if not isinstance(aim, AutoencoderLatents):
+                raise InvalidInput(
+                    f"UnCLIP: start decodes {aim.type_name()}, and a picture starts from AutoencoderLatents; decode those"
+                )
+            if self.latents is not None and self.latents.recipe() != aim.recipe():
+                raise InvalidInput("UnCLIP: latents names another autoencoder than start decodes latents of; leave latents out")
+        if self.captions is not None and self.captions.decoder != self.decoder:
+            raise InvalidInput("UnCLIP: captions must be written from the same decoder; name it in both")
+        if self.keep == "closest" and self.samples == 1:
+            raise InvalidInput("UnCLIP: keep: closest chooses among samples; ask for more than one, as samples: 4")
+
+    def check_files(self, found: Found) -> None:
+        """The decoders' sizes are those of the network, as far as they are known."""
+        super().check_files(found)
+        sizes = sizes_of_latent_diffusion(found.folder)
+        where = str(found.folder)
+        width = _width(self.decoder)
+        if width is not None and width != sizes.embedding:
+            raise InvalidInput(
+                f"UnCLIP: decoder decodes embeddings of shape ({width},) and the diffusion model in {where} takes ({sizes.embedding},); "
+                "decode the embedding that it was trained with"
+            )
+        count = None if self.start is None else _width(self.start)
+        if count is not None and count != np.prod(sizes.latents):
+            raise InvalidInput(
+                f"UnCLIP: start decodes {count} numbers a trial and the diffusion model in {where} takes latents of shape "
+                f"{sizes.latents}; decode latents of the autoencoder that it was trained with, of pictures of its size"
+            )
+        words = self._word_width(found.folder)
+        if words is not None and words != sizes.token:
+            raise InvalidInput(
+                f"UnCLIP: the text tower gives tokens of shape ({words},) and the diffusion model in {where} takes ({sizes.token},); "
+                "decode the embedding of the image-text model that it was trained with"
+            )
+
+    def expect(self) -> dict[str, int]:
+        """Known once a picture was made."""
+        return {}
+
+    def render(self, decoded: np.ndarray, beside: Beside = NOTHING) -> dict[str, Any]:
+        """Draw `samples` pictures a trial, and keep one.
+
+        Raises
+        ------
+        InvalidInput
+            Models that do not fit together, or are damaged.
+        """
+        texts = None if self.captions is None else self.captions.write(decoded).tolist()
+        with self._painter() as painter:
+            pictures = painter.paint(
+                len(decoded), self.samples, self._seeds(len(decoded)), decoded, beside.get("start"), texts, self.batch
+            )
+        kept = np.zeros(len(decoded), dtype=int)
+        if self.keep == "closest":
+            kept = self._closest(pictures, decoded)
+        made: dict[str, Any] = {"picture": pictures[np.arange(len(decoded)), kept]}
+        if self.samples > 1:
+            made |= {"samples": np.round(pictures * 255).astype(np.uint8), "kept": kept}
+        return made
+
+    def unconditional(self, rng: np.random.Generator) -> np.ndarray:
+        """Pictures of no particular content."""
+        count = self.decoder.run().shape("row")[0]
+        with self._painter() as painter:
+            return painter.paint(count, 1, rng.integers(2**62, size=(count, 1)), None, None, None, self.batch)[:, 0]
+
+    def _seeds(self, trials: int) -> np.ndarray:
+        """(trial, sample): what the noise of each picture is drawn from."""
+        drawn = [
+            np.random.SeedSequence([self.seed, row, sample]).generate_state(1, np.uint64)[0] >> np.uint64(2)
+            for row in range(trials)
+            for sample in range(self.samples)
+        ]
+        return np.array(drawn, dtype=np.int64).reshape(trials, self.samples)
+
+    def _closest(self, pictures: np.ndarray, decoded: np.ndarray) -> np.ndarray:
+        """Which sample of each trial has the embedding whose cosine with the decoded one is largest."""
+        import torch
+
+        target = self.decoder.target()
+        assert isinstance(target, CLIP)
+        aims = decoded / np.linalg.norm(decoded, axis=1, keepdims=True)
+        likeness = np.empty(pictures.shape[:2])
+        with target.model_folder() as folder, torch.inference_mode():
+            look = target.look(folder)
+            for trial, samples in enumerate(pictures):
+                seen = look(np.round(samples * 255).astype(np.uint8)).to("cpu", torch.float32).numpy()
+                likeness[trial] = seen @ aims[trial] / np.linalg.norm(seen, axis=1)
+        return likeness.argmax(axis=1)
+
+    @contextmanager
+    def _painter(self) -> Iterator[Painter]:
+        """All models, loaded."""
+        with ExitStack() as stack:
+            folder = stack.enter_context(self.model_folder())
+            model = load_latent_diffusion(folder)
+            to_device(model.unet, self.device)
+            autoencoder = load_autoencoder(self._autoencoder_folder(folder, stack))
+            to_device(autoencoder.model, self.device)
+            target = self.decoder.target()
+            assert isinstance(target, CLIP)
+            if (folder / ENCODER).is_dir():
+                words = load_text_encoder(folder, self.device)
+            else:
+                tower = words_of(target)
+                words = of_image_text(tower.load(stack.enter_context(tower.model_folder())), self.device)
+            yield Painter(model, autoencoder, words, self.steps, self.guidance, self.strength, self.noise_level, self.device)
+
+    def _coder(self) -> AutoencoderLatents | None:
+        """The stage whose autoencoder is used, where there is one."""
+        if self.latents is not None:
+            return self.latents
+        aim = None if self.start is None else self.start.target()
+        return aim if isinstance(aim, AutoencoderLatents) else None
+
+    def _ships_autoencoder(self) -> bool:
+        return self._coder() is None and self.model == "shipped" and self.folder is None and self.trained is None
+
+    def _autoencoder_folder(self, folder: Path, stack: ExitStack) -> Path:
+        coder = self._coder()
+        if coder is not None:
+            return stack.enter_context(coder.model_folder())
+        if (folder / AUTOENCODER).is_dir():
+            return folder / AUTOENCODER
+        if self._ships_autoencoder():
+            return finding.look_for_shipped("autoencoder", choose_autoencoder).folder
+        raise InvalidInput(f"UnCLIP: {folder} holds no autoencoder (folder {AUTOENCODER}); name one with latents")
+
+    def _word_width(self, folder: Path) -> int | None:
+        """How many numbers a text token has; None where that is not known beforehand."""
+        if (folder / ENCODER).is_dir():
+            return width_of_text_encoder(folder)
+        target = self.decoder.target()
+        assert isinstance(target, CLIP)
+        config = target.config_here()
+        return None if config is None else int(config["model_cfg"]["text_cfg"]["width"])
+
+
+def _width(decoder: DecodedFeatures) -> int | None:
+    """How many numbers are decoded a trial; None where that is not known yet."""
+    return decoder.foresee().get("feature", decoder.target().foresee().get("feature"))

@@ -1,0 +1,217 @@
+"""Pictures by a diffusion model: each for itself, from all its conditions, refused before a run where models do not fit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from recortex.checkpoints.autoencoder import load_autoencoder
+from recortex.checkpoints.latent_diffusion import pictures
+from recortex.data.picture_file import PictureFile
+from recortex.data.response_file import ResponseFile
+from recortex.decoders.decoded_captions import DecodedCaptions
+from recortex.decoders.ridge_decoder import RidgeDecoder
+from recortex.errors import InvalidInput
+from recortex.features.autoencoder_latents import AutoencoderLatents
+from recortex.features.clip import CLIP
+from recortex.features.pixels import Pixels
+from recortex.generators.latent_pictures import LatentPictures
+from recortex.generators.un_clip import UnCLIP
+from recortex.splits.fixed import FixedSplit
+from tests import tiny_models
+from tests.laws import recording
+
+SCENES, TESTED = 14, 5
+
+
+class RedOrBlue(DecodedCaptions):
+    """Says what the first number that was decoded is."""
+
+    def write(self, decoded: np.ndarray) -> np.ndarray:
+        return np.where(decoded[:, 0] > 0, "a red cup", "a blue dog")
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Tiny models that fit together: embeddings of 12, latents of 4 x 8 x 8, text tokens of 16."""
+    folder = tmp_path_factory.mktemp("models")
+    tiny_models.open_clip(folder / "image_text")
+    tiny_models.autoencoder(folder / "autoencoder")
+    tiny_models.latent_diffusion(folder / "diffusion")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> tuple[ResponseFile, PictureFile]:
+    """A recording of random responses to random pictures."""
+    rng = np.random.default_rng(0)
+    table = {"stimulus": np.arange(SCENES), "split": np.where(np.arange(SCENES) < TESTED, "test", "train")}
+    shown = rng.integers(0, 256, (SCENES, 32, 32, 3)).astype(np.uint8)
+    return recording(tmp_path_factory.mktemp("own"), rng.standard_normal((SCENES, 6)), shown, table)
+
+
+@pytest.fixture
+def drawn(models: Path, own: tuple[ResponseFile, PictureFile]) -> Any:
+    """drawn(started=True, words=True, **fields) -> the stage."""
+
+    def make(started: bool = False, words: bool = False, **fields: Any) -> UnCLIP:
+        decoder, latents = embedding(models, own), layout(models, own)
+        more: dict[str, Any] = {"start": latents} if started else {"latents": latents.features}
+        if words:
+            more["captions"] = RedOrBlue(decoder=decoder)
+        return UnCLIP(**{"decoder": decoder, "folder": models / "diffusion", "steps": 3} | more | fields)
+
+    return make
+
+
+def decoded_from(brain: ResponseFile, features: Any) -> RidgeDecoder:
+    return RidgeDecoder(brain=brain, features=features, split=FixedSplit(), cv=2, alphas=(1.0, 10.0), calibration="none")
+
+
+def embedding(models: Path, own: tuple[ResponseFile, PictureFile], **fields: Any) -> RidgeDecoder:
+    return decoded_from(own[0], CLIP(stimuli=own[1], folder=models / "image_text", **fields))
+
+
+def layout(models: Path, own: tuple[ResponseFile, PictureFile], **fields: Any) -> RidgeDecoder:
+    return decoded_from(own[0], AutoencoderLatents(stimuli=own[1], folder=models / "autoencoder", **fields))
+
+
+def test_a_picture_is_the_same_whatever_is_drawn_beside_it(drawn: Any) -> None:
+    one, other = drawn(started=True, words=True, batch=2), drawn(started=True, words=True, batch=32)
+    assert one.key() == other.key()
+    decoded, start = one.decoder.run()["decoded"], one.start.run()["decoded"]
+    alone = one.render(decoded, {"start": start})["picture"]
+    together = other.render(decoded, {"start": start})["picture"]
+    assert alone.shape == (TESTED, 32, 32, 3) and alone.min() >= 0 and alone.max() <= 1
+    np.testing.assert_allclose(alone, together, atol=2e-5)
+    assert len(np.unique(alone.reshape(TESTED, -1), axis=0)) == TESTED
+
+
+def test_seed_and_every_condition_change_what_is_drawn(drawn: Any) -> None:
+    stages = [
+        drawn(),
+        drawn(seed=1),
+        drawn(started=True),
+        drawn(words=True),
+        drawn(started=True, words=True),
+        drawn(guidance=5.0),
+    ]
+    stages += [drawn(steps=4), drawn(noise_level=300), drawn(started=True, strength=0.4)]
+    made = [stage.run()["picture"] for stage in stages]
+    for number, one in enumerate(made):
+        assert all(np.abs(one - other).max() > 1e-4 for other in made[:number])
+
+
+def test_without_noise_a_picture_is_the_decoded_latents_decoded(drawn: Any, models: Path) -> None:
+    stage = drawn(started=True, strength=0.0)
+    latents = torch.from_numpy(stage.start.run()["decoded"].astype(np.float32)).reshape(-1, 4, 8, 8)
+    np.testing.assert_allclose(stage.run()["picture"], pictures(load_autoencoder(models / "autoencoder"), latents), atol=1e-5)
+
+
+def test_decoded_latents_alone_are_what_a_start_without_noise_gives(drawn: Any, models: Path, own: Any) -> None:
+    layout_alone = LatentPictures(decoder=layout(models, own))
+    layout_alone.check_ready()
+    assert {name: layout_alone.foresee()[name] for name in ("height", "width", "channel")} == {
+        "height": 32,
+        "width": 32,
+        "channel": 3,
+    }
+    np.testing.assert_allclose(layout_alone.run()["picture"], drawn(started=True, strength=0.0).run()["picture"], atol=1e-5)
+    with pytest.raises(InvalidInput, match="decodes CLIP"):
+        LatentPictures(decoder=embedding(models, own)).check_ready()
+
+
+def test_pictures_without_a_condition_know_nothing_of_the_brain(drawn: Any, own: Any, tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    table = {"stimulus": np.arange(SCENES), "split": np.where(np.arange(SCENES) < TESTED, "test", "train")}
+    brain, _ = recording(tmp_path, rng.standard_normal((SCENES, 6)), np.zeros((SCENES, 2, 2), np.uint8), table)
+    stage = drawn(started=True)
+    other = stage.model_copy(
+        update={"decoder": decoded_from(brain, stage.decoder.features), "start": decoded_from(brain, stage.start.features)}
+    )
+    assert np.abs(stage.run()["picture"] - other.run()["picture"]).max() > 1e-4
+    np.testing.assert_array_equal(*(one.unconditional(np.random.default_rng(0)) for one in (stage, other)))
+
+
+def test_the_kept_sample_is_the_one_whose_embedding_is_closest(drawn: Any, models: Path, tmp_path: Path) -> None:
+    stage = drawn(samples=4, keep="closest")
+    made, aim = stage.run(), stage.decoder.run()["decoded"]
+    samples = made["samples"]
+    np.save(tmp_path / "samples.npy", samples.reshape(-1, 32, 32, 3))
+    looked = CLIP(stimuli=PictureFile(path=tmp_path / "samples.npy"), folder=models / "image_text").run()
+    order = np.argsort(looked["stimulus"].astype(int))
+    seen = looked["features"][order].reshape(TESTED, 4, -1)
+    cosine = np.einsum("tsf,tf->ts", seen, aim) / np.linalg.norm(seen, axis=2) / np.linalg.norm(aim, axis=1, keepdims=True)
+    np.testing.assert_array_equal(made["kept"], cosine.argmax(1))
+    kept = samples[np.arange(TESTED), made["kept"]]
+    np.testing.assert_allclose(made["picture"], kept / 255, atol=0.51 / 255)
+    assert len(np.unique(samples[0].reshape(4, -1), axis=0)) == 4
+    np.testing.assert_allclose(drawn(samples=4).run()["picture"], drawn().run()["picture"], atol=2e-5)  # the first is the same
+
+
+def test_a_folder_with_everything_in_it_needs_nothing_else(drawn: Any, models: Path, tmp_path: Path) -> None:
+    tiny_models.latent_diffusion(tmp_path / "whole")
+    tiny_models.text_encoder(tmp_path / "whole")
+    tiny_models.autoencoder(tmp_path / "whole" / "vae", "kl", seed=5)
+    whole = drawn(folder=tmp_path / "whole", words=True, latents=None)
+    whole.check_ready()
+    borrowed = drawn(folder=tmp_path / "whole", words=True)  # the autoencoder that is named
+    assert whole.key() != borrowed.key()
+    assert np.abs(whole.run()["picture"] - borrowed.run()["picture"]).max() > 1e-3
+    assert np.abs(borrowed.run()["picture"] - drawn(words=True).run()["picture"]).max() > 1e-4  # other words
+
+
+def test_models_in_folders_of_other_names_are_the_same(drawn: Any, tmp_path: Path) -> None:
+    again = drawn(folder=tiny_models.latent_diffusion(tmp_path / "elsewhere"))
+    assert again.key() == drawn().key()
+    other = drawn(folder=tiny_models.latent_diffusion(tmp_path / "other", seed=1))
+    assert other.key() != drawn().key()
+
+
+def refusal(stage: UnCLIP) -> str:
+    with pytest.raises(InvalidInput) as caught:
+        stage.check_ready()
+    said = str(caught.value)
+    assert "\n" not in said
+    return said
+
+
+def test_what_does_not_fit_is_refused_before_a_run_with_both_shapes(
+    drawn: Any, models: Path, own: tuple[ResponseFile, PictureFile], tmp_path: Path
+) -> None:
+    drawn(started=True, words=True).check_ready()
+    wide = tiny_models.latent_diffusion(tmp_path / "wide", features=20)
+    assert "(12,)" in (said := refusal(drawn(folder=wide))) and "(20,)" in said
+    large = tiny_models.latent_diffusion(tmp_path / "large", side=16)
+    assert "256 numbers" in (said := refusal(drawn(started=True, folder=large))) and "(4, 16, 16)" in said
+    assert "256 numbers" in refusal(drawn(started=True, folder=large, strength=0.5))
+    wordy = tiny_models.latent_diffusion(tmp_path / "wordy", width=24)
+    assert "(16,)" in (said := refusal(drawn(folder=wordy))) and "(24,)" in said
+
+
+def test_decoders_of_something_else_are_refused(
+    drawn: Any, models: Path, own: tuple[ResponseFile, PictureFile], tmp_path: Path
+) -> None:
+    pixels = decoded_from(own[0], Pixels(stimuli=own[1]))
+    assert "Pixels" in refusal(drawn(decoder=pixels)) and "Pixels" in refusal(drawn(start=pixels, latents=None))
+    assert "unit length" in refusal(drawn(decoder=embedding(models, own, unit_length=True)))
+    assert "tokens" in refusal(drawn(decoder=embedding(models, own, output="tokens")))
+    other = tiny_models.autoencoder(tmp_path / "other", seed=7)
+    assert "another autoencoder" in refusal(
+        drawn(start=layout(models, own), latents=AutoencoderLatents(stimuli=own[1], folder=other))
+    )
+    assert "same decoder" in refusal(drawn(captions=RedOrBlue(decoder=pixels)))
+    assert "samples: 4" in refusal(drawn(keep="closest"))
+    with pytest.raises(InvalidInput, match="vae"):
+        drawn(latents=None).run()
+
+
+def test_decoders_of_other_trials_are_refused(drawn: Any, models: Path, own: tuple[ResponseFile, PictureFile]) -> None:
+    start = layout(models, own)
+    fewer = start.model_copy(update={"split": FixedSplit(train="test", test="train")})
+    with pytest.raises(InvalidInput, match="other trials"):
+        drawn(start=fewer, latents=None).run()
