@@ -81,6 +81,24 @@ def examples(folder: Path) -> dict[str, Callable[[], Stage]]:
     )
     pictures = of("PixelPictures", decoder=of("RidgeDecoder", brain=units, features=of("Pixels", stimuli=digits)))
     category = of("CategoryDecoder", brain=brain)
+    seen = of("CLIP", stimuli=digits, folder=tiny_models.open_clip(folder / "open_clip"))
+    latents = of("AutoencoderLatents", stimuli=digits, folder=tiny_models.autoencoder(folder / "autoencoder", "kl"), size=16)
+    drawn = of(
+        "UnCLIP",
+        decoder=of("RidgeDecoder", brain=units, features=seen, split=of("HoldOut")),
+        start=of("RidgeDecoder", brain=units, features=latents, split=of("HoldOut")),
+        folder=tiny_models.latent_diffusion(folder / "diffusion", side=4),
+        steps=2,
+    )
+    said = of("SimulatedCaptions", scenes=scenes)
+    embedded = of(
+        "RidgeDecoder", brain=person, features=of("CLIP", stimuli=scenes, folder=folder / "open_clip"), split=of("FixedSplit")
+    )
+    written = of("ClipCap", decoder=embedded, folder=tiny_models.captioner(folder / "captioner", 12, planted=False), most=6)
+    chosen = of("RidgeEncoder", brain=person, features=embedded.features, split=of("Within", split=of("HoldOut", test=0.5)), cv=2)
+    bank = of("CLIP", stimuli=of("SimulatedScenes", count=12, seed=3), folder=folder / "open_clip")
+    meant = of("BrainSCUBA", encoder=chosen, bank=bank, neighbours=3.0, level=0.99, folder=folder / "captioner", most=6)
+    judge = tiny_models.judge(folder / "judge", {"kind": ("house", "ball"), "count": ("1", "2")})
     made = [
         brain,
         bold.read(bold.written(folder / "bids"), confounds=("trans_x", "rot_z")),
@@ -89,7 +107,7 @@ def examples(folder: Path) -> dict[str, Callable[[], Stage]]:
         of("CaptionTable", path=folder / "captions.csv"),
         digits,
         scenes,
-        of("SimulatedCaptions", scenes=scenes),
+        said,
         person,
         of("SimulatedDrive", brain=person, most=4),
         scan,
@@ -98,10 +116,10 @@ def examples(folder: Path) -> dict[str, Callable[[], Stage]]:
         pixels,
         of("GaborEnergy", stimuli=digits, frequencies=(1, 2), orientations=4, size=8),
         maps := of("LowLevelMaps", stimuli=digits, cells=4, orientations=2, size=8),
-        of("CLIP", stimuli=digits, folder=tiny_models.open_clip(folder / "open_clip")),
+        seen,
         of("CLIPText", captions=of("CaptionTable", path=folder / "words.csv"), folder=folder / "open_clip"),
         of("DINO", stimuli=digits, folder=tiny_models.dino(folder / "dino")),
-        of("AutoencoderLatents", stimuli=digits, folder=tiny_models.autoencoder(folder / "autoencoder", "kl"), size=16),
+        latents,
         of("PlantedFeatures", brain=units),
         of("CategoryFeatures", brain=brain),
         of("LabelTable", brain=brain, path=folder / "labels.csv"),
@@ -120,8 +138,22 @@ def examples(folder: Path) -> dict[str, Callable[[], Stage]]:
         of("Decode", decoder=fixed, brain=new),
         pictures,
         of("NearestPicture", decoder=decoder, stimuli=stimuli),
+        drawn,
+        of("LatentPictures", decoder=drawn.start),
         of("EncodingScores", encoder=encoder, permutations=2, resamples=20),
         of("ImageScores", pictures=pictures, stimuli=digits, permutations=2, resamples=20),
+        written,
+        of("NearestCaption", decoder=embedded, captions=said),
+        of(
+            "CaptionScores",
+            captions=of("NearestCaption", decoder=embedded, captions=said),
+            truth=said,
+            permutations=1,
+            resamples=20,
+        ),
+        meant,
+        of("UnitCaptionScores", captions=meant, pictures=embedded.features, permutations=40, resamples=20),
+        of("JudgeScores", pictures=drawn, stimuli=digits, folder=judge, permutations=1, resamples=20),
         of("CategoryScores", decoder=category, permutations=2),
     ]
     return {stage.type_name(): stage for stage in made}

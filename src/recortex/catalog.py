@@ -29,6 +29,7 @@ STAGES = {
     "KFold": "recortex.splits.k_fold",
     "FixedSplit": "recortex.splits.fixed",
     "HoldOut": "recortex.splits.hold_out",
+    "Within": "recortex.splits.within",
     # features
     "Pixels": "recortex.features.pixels",
     "GaborEnergy": "recortex.features.gabor_energy",
@@ -59,6 +60,13 @@ STAGES = {
     # generators
     "PixelPictures": "recortex.generators.pixel_pictures",
     "NearestPicture": "recortex.generators.nearest_picture",
+    "LatentPictures": "recortex.generators.latent_pictures",
+    "UnCLIP": "recortex.generators.un_clip",
+    # captioners
+    "ClipCap": "recortex.captioners.clip_cap",
+    "NearestCaption": "recortex.captioners.nearest_caption",
+    # selectivity
+    "BrainSCUBA": "recortex.selectivity.brainscuba",
     # pretraining
     "ImageTextTraining": "recortex.pretraining.image_text",
     "AutoencoderTraining": "recortex.pretraining.autoencoder",
@@ -72,6 +80,9 @@ STAGES = {
     # scores
     "EncodingScores": "recortex.scores.encoding_scores",
     "ImageScores": "recortex.scores.image_scores",
+    "JudgeScores": "recortex.scores.judge_scores",
+    "CaptionScores": "recortex.scores.caption_scores",
+    "UnitCaptionScores": "recortex.scores.unit_caption_scores",
     "CategoryScores": "recortex.scores.category_scores",
 }
 

@@ -21,6 +21,11 @@ PARTS = (
     ("categories", "Categories", "Which category was seen, named from responses that the classifier had not been fitted on."),
     ("models", "Models", "What was trained, and what it can do on scenes that it was not trained on."),
     ("encoding", "Encoding", "How well responses are predicted from stimuli, in trials that the encoder had not been fitted on."),
+    (
+        "selectivity",
+        "Selectivity",
+        "What single units stand for, in words, and whether that holds for pictures never fitted on.",
+    ),
 )
 
 

@@ -26,7 +26,16 @@ MEANINGS = {
     "within_fold, within_category_and_fold: only against those of the same fold, where alone a training mean or a retrieved training "
     "picture compares fairly.",
     "top1_retrieval": "How often the seen picture is the most similar of all candidates.",
-    "accuracy": "Share of trials whose category is named correctly.",
+    "accuracy": "Share of trials whose category is named correctly. Of decoded pictures: in which the judge, an independent network, "
+    "finds what was in the seen one; of captions: which are right about it; the kind, design and colour of the largest thing, the "
+    "background, and how many things there are. Of captions of units: share of units whose caption names a kind that was planted.",
+    "caption_correlation": "Rank correlation between a unit's responses to pictures that its encoder never met and how well each of them "
+    "fits the unit's caption, by the image-text model; the mean over units with a caption.",
+    "passing_captions": "Share of captions that predict their unit, corrected for the number of units. Against permuted pictures: "
+    "whether a caption says anything of its unit. Against the captions of other units: whether it says more than theirs, which no "
+    "caption can that many units share.",
+    "captioned_units": "Share of such units that got a caption, because their encoder predicts trials that it was not fitted on.",
+    "passing_in_null_area": "Share of the captions that predict their unit whose unit was made to respond to nothing.",
 }
 CONTROLS = {
     "shuffled": "the same procedure fitted on permuted pairs, the mean over all permutations",
@@ -35,6 +44,8 @@ CONTROLS = {
     "trial_order": "the same procedure, given nothing but when each trial came",
     "unconditional": "what the method makes without looking at the brain",
     "nearest": "the nearest training example, looked up",
+    "frequency": "a guess that names each answer as often as it comes among the training stimuli",
+    "commonest": "the most frequent caption for every unit",
     "true_features": "the true features in place of the decoded ones: the ceiling of the way back to pictures",
 }
 HEADLINES = (
@@ -42,6 +53,8 @@ HEADLINES = (
     ("two_way_identification", "within_category"),
     ("pixel_correlation", ""),
     ("accuracy", ""),
+    ("accuracy", "kind"),
+    ("caption_correlation", ""),
     ("unit_correlation", ""),
 )
 MADE_OF_TRAINING = ("mean", "class_mean", "nearest")
@@ -139,14 +152,26 @@ def _plain_words(row: Row) -> str:
         return "The score is not defined: what was predicted does not vary."
     known = not math.isnan(chance)
     again = "finished predictions held against permuted pairs" if _quick(row) else "the same procedure on permuted pairs"
+    captions = row["protocol"].startswith("facts")
     if row["metric"] == "two_way_identification":
+        made, others, like = ("caption", "pictures", "better described") if captions else ("picture", "others", "more similar")
         return (
-            f"Shown a decoded picture and two others, the one that was seen and one that was not, the seen one is the more similar "
+            f"Shown a decoded {made} and two {others}, the one that was seen and one that was not, the seen one is the {like} "
             f"{_in_hundred(value)} times; guessing gives 50" + (f", {again} {_hundredths(chance)}." if known else ".")
+        )
+    if row["metric"] == "accuracy" and row["subset"]:
+        who = "Captions name" if captions or row["n_unit"] == "unit" else "The judge finds"
+        return f"{who} the right {row['subset']} in {_in_hundred(value)} cases" + (
+            f"; chance is {_hundredths(chance)}." if known else "."
         )
     if row["metric"] == "accuracy":
         return f"The right one of {row['candidates']} categories is named in {_in_hundred(value)} cases" + (
             f"; by {again} in {_hundredths(chance)}." if known else "."
+        )
+    if row["metric"] == "caption_correlation":
+        return (
+            f"What captions predict for new pictures correlates with the measured responses by {_number(value, 2)} on average, in ranks"
+            + (f"; with permuted pictures by {_number(chance, 2)}." if known else ".")
         )
     if row["metric"] == "unit_correlation":
         limit = "" if math.isnan(ceiling) else f", where noise permits {_number(ceiling, 2)} on average"
