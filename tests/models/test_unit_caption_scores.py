@@ -73,7 +73,7 @@ class ToyReader:
     def check_ready(self) -> None:
         pass
 
-    def read_captions(self, captions: list[str], cut: bool) -> np.ndarray:
+    def embeddings(self, captions: list[str], cut: bool) -> np.ndarray:
         return np.stack([meaning(caption) for caption in captions])
 
 
@@ -257,10 +257,10 @@ def test_captions_are_read_as_clips_text_features_are(tmp_path):
     real = UnitCaptionScores(**fields)
     real.check_ready()
     expected = CLIPText(captions=CaptionTable(path=tmp_path / "captions.csv"), folder=folder, unit_length=True).run()["features"]
-    made = real.reader().read_captions(["a red cup", "a blue dog on grass"], cut=False)
+    made = real.reader().embeddings(["a red cup", "a blue dog on grass"], cut=False)
     assert np.allclose(made, expected, atol=1e-6)
-    said(lambda: real.reader().read_captions(["a " * 9], cut=False), "11 tokens", "reads 10")
-    assert real.reader().read_captions(["a " * 9], cut=True).shape == (1, 12)
+    said(lambda: real.reader().embeddings(["a " * 9], cut=False), "11 tokens", "reads 10")
+    assert real.reader().embeddings(["a " * 9], cut=True).shape == (1, 12)
     before, of_pictures = real.key(), pictures.key()
     path = folder / "tokenizer.json"
     path.write_text(path.read_text().replace('"cup"', '"cap"'))

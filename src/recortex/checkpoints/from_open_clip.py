@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
+
 from recortex.checkpoints.finding import Found, weights_among
 from recortex.checkpoints.image_text import (
     STEMS,
@@ -16,7 +18,9 @@ from recortex.checkpoints.image_text import (
     published,
     read_config,
     tokenizer_among,
+    tokens_of,
 )
+from recortex.checkpoints.loading import in_one_line, to_device
 from recortex.checkpoints.pretrained import Pretrained
 from recortex.errors import InvalidInput
 
@@ -94,9 +98,38 @@ class FromOpenClip(Pretrained):
 
 
 class ImageTextWords(FromOpenClip):
-    """The words' side of an image-text model, for those who have named it already."""
+    """The side of an image-text model that reads words, for those who have named the model already; it only loads."""
 
     words: ClassVar[bool] = True
+
+    def embeddings(self, captions: list[str], cut: bool = False) -> np.ndarray:
+        """Embeddings of captions, of unit length: (caption, feature).
+
+        Parameters
+        ----------
+        captions : list of str
+        cut : bool
+            Whether a caption that is too long is cut off instead of refused.
+
+        Raises
+        ------
+        InvalidInput
+            Damaged or foreign files, or a caption that is too long.
+        MissingData
+            The model is not on this machine and cannot be fetched.
+        """
+        import torch
+
+        made = []
+        with self.model_folder() as folder, torch.inference_mode():
+            loaded = self.load(folder)
+            tokens = tokens_of(loaded, captions, cut=cut)
+            model = to_device(loaded.model, self.device)
+            for start in range(0, len(captions), self.batch):
+                with in_one_line("the captions cannot be read"):
+                    some = model.encode_text(tokens[start : start + self.batch].to(self.device), normalize=True)
+                    made.append(some.to("cpu", torch.float32).numpy())
+        return np.concatenate(made)
 
 
 def words_of(named: FromOpenClip) -> ImageTextWords:

@@ -1,32 +1,22 @@
-"""What scores of pictures have in common: the tested stimuli, the null by refitting, the ladder of controls, the table."""
+"""What scores of pictures have in common: the tested stimuli, identification among them, the ladder, seen beside decoded."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from pydantic import Field
 
 from recortex.data.base import Pictures, rows_of
 from recortex.decoders.base import DecodedFeatures, Decoder
-from recortex.errors import InvalidInput, no_column
-from recortex.fits.pairs import Pairs
-from recortex.generators.base import Beside, GeneratedPictures
-from recortex.metrics import correlation_matrix, identification_ranks, permutation_p
+from recortex.generators.base import NOTHING, Beside, GeneratedPictures
+from recortex.metrics import correlation_matrix, identification_ranks
+from recortex.scores._decoded_scores import Control, DecodedScores, Measure, Values
 from recortex.scores._ladder import labels_of, rung_pictures
-from recortex.scores.base import SAME_SCORE, TestedScores, as_columns, averaging, mean_of
-from recortex.splits.base import Fold, qualified
 from recortex.stage import Array, Figure, Result
 
-# (metric, subset) -> one value a trial, and among how many candidates at least
-Values = dict[tuple[str, str], tuple[np.ndarray, int]]
 MOST_SAMPLES = 4  # shown of a trial
 TIE = 1e-12  # equal candidates may differ in the last bits of a matrix product
-
-Measure = Callable[[np.ndarray, np.ndarray], Values]
-"""(pictures (trial, height, width, channel) from 0 to 1, which tested stimulus each trial showed) -> every score."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +41,7 @@ class Tested:
     fold: np.ndarray | None
 
 
-class PictureScores(TestedScores):
+class PictureScores(DecodedScores):
     """Decoded against seen pictures, with interval, chance by refitting and controls.
 
     The null refits the decoder after the stimuli changed places between responses, and makes the pictures again. The rungs of the
@@ -78,13 +68,10 @@ class PictureScores(TestedScores):
 
     pictures: GeneratedPictures
     stimuli: Pictures
-    permutations: int = Field(default=20, ge=0)
 
-    returns: ClassVar[dict[str, Array]] = TestedScores.returns | {
-        "stimulus": Array("trial", dtype="str", units="", about="which stimulus was shown"),
+    returns: ClassVar[dict[str, Array]] = DecodedScores.returns | {
         "correlation": Array("trial", about="pixel correlation of each decoded picture with the seen one"),
         "identification": Array("trial", about="share of the other stimuli that each decoded picture resembles less"),
-        "null": Array("permutation", "null_score", optional=True, about="the real scores' counterparts after each refit"),
     }
 
     def measure(self, tested: Tested) -> tuple[str, Measure]:
@@ -94,13 +81,21 @@ class PictureScores(TestedScores):
         """
         raise TypeError(f"{type(self).__name__} does not say how pictures are scored")
 
-    def guesses(self, tested: Tested, truth: np.ndarray) -> dict[str, dict[tuple[str, str], np.ndarray]]:
+    def guesses(self, tested: Tested, truth: np.ndarray) -> dict[str, Control]:
         """Further controls that need no picture, by name: what they reach in those scores that they know, a value a trial."""
         return {}
 
     def details(self, tested: Tested, truth: np.ndarray) -> dict[str, Any]:
         """Further arrays of the result."""
         return {}
+
+    def decoded_by(self) -> dict[str, DecodedFeatures]:
+        """What the pictures are made from."""
+        return {"decoder": self.pictures.decoder} | self.pictures.beside()
+
+    def remade(self, decoded: np.ndarray, beside: Beside = NOTHING) -> np.ndarray:
+        """The pictures again."""
+        return self.pictures.render(decoded, beside)["picture"]
 
     def compute(self) -> dict[str, Any]:
         """Compare, resample, refit, climb the ladder.
@@ -110,115 +105,24 @@ class PictureScores(TestedScores):
         InvalidInput
             A stimulus without a picture, or fewer than two tested stimuli.
         """
-        made, shown = self.pictures.run(), self.stimuli.run()
-        decoder, names = self.pictures.decoder, made["stimulus"]
-        distinct, truth = np.unique(names, return_inverse=True)
-        if len(distinct) < 2:
-            raise InvalidInput("identification needs at least two tested stimuli; hold out more")
+        names, truth = self.shown()
+        decoder = self.pictures.decoder
         labels = labels_of(decoder, self.stimuli)
         tested = Tested(
-            distinct,
-            rows_of(distinct, shown["stimulus"], "decoded stimuli", self.stimuli.where()),
-            np.array([labels[name] for name in distinct]) if set(distinct) <= set(labels) else None,
+            names,
+            rows_of(names, self.stimuli.run()["stimulus"], "decoded stimuli", self.stimuli.where()),
+            np.array([labels[name] for name in names]) if set(names) <= set(labels) else None,
             decoder.run()["held_out_in"] if isinstance(decoder, Decoder) else None,
         )
         protocol, measure = self.measure(tested)
-
-        real = measure(made["picture"], truth)
-        null, shuffled = self._null(distinct, measure)
-        rungs = {"shuffled": {place: values[truth] for place, values in shuffled.items()}} if len(null) else {}
-        for control, pictures in rung_pictures(self.pictures, self.stimuli, labels, self.seed).items():
-            rungs[control] = {place: values for place, (values, _) in measure(pictures, truth).items()}
-        rungs |= self.guesses(tested, truth)
-
-        units = self._units(decoder, names)
-        shared = {"split": _split(decoder), "averaging": averaging(decoder.responses(), made["row"])}
-        null_words = self.null_words()
-        if not self._refitted() and self.null == "refit":
-            null_words = ", ".join(filter(None, ["quick null", null_words]))
-        shared["protocol"] = ", ".join(filter(None, [protocol, null_words]))
-        scores = []
-        for place, ((metric, subset), (values, counted)) in enumerate(real.items()):
-            about = shared | {"metric": metric, "subset": subset, "candidates": counted}
-            row = self.scored(values, units, **about)
-            if len(null):
-                p = float(permutation_p(row.value, null[:, place], SAME_SCORE))
-                row = replace(row, p=p, chance=mean_of(null[:, place]))
-            scores.append(row)
-            for control, others in rungs.items():
-                if (metric, subset) not in others:
-                    continue
-                other = np.where(np.isnan(values), np.nan, others[metric, subset])  # over the same trials
-                scores.append(self.scored(other, units, **about, control=control))
-                scores.append(self.scored(values - other, units, **about, control=control, summary="difference"))
-        table = as_columns(scores) | {
-            "stimulus": names,
-            "correlation": real["pixel_correlation", ""][0],
-            "identification": real["two_way_identification", ""][0],
-        }
-        return table | self.details(tested, truth) | ({"null": null} if len(null) else {})
-
-    def _units(self, decoder: DecodedFeatures, names: np.ndarray) -> np.ndarray:
-        """The exchangeable unit of each decoded trial.
-
-        Raises
-        ------
-        InvalidInput
-            The trials have no such column.
-        """
-        trials = decoder.responses().trial_table()
-        if self.unit() not in trials:
-            raise InvalidInput(no_column("exchange", self.unit(), trials))
-        return qualified(trials, self.unit())[decoder.run()["row"]]
-
-    def _null(self, tested: np.ndarray, measure: Measure) -> tuple[np.ndarray, dict[tuple[str, str], np.ndarray]]:
-        """Scores of fits on permuted pairs, (permutation, score), and what these reach on each tested stimulus, on average."""
-        null: list[list[float]] = []
-        summed: dict[tuple[str, str], np.ndarray] = {}
-        times: dict[tuple[str, str], np.ndarray] = {}
-        for names, refit, beside in self._moved() if self.permutations else ():
-            truth = np.searchsorted(tested, names)
-            compared = measure(self.pictures.render(refit, beside)["picture"], truth)
-            null.append([mean_of(values) for values, _ in compared.values()])
-            for place, (values, _) in compared.items():
-                sums, counts = summed.setdefault(place, np.zeros(len(tested))), times.setdefault(place, np.zeros(len(tested)))
-                np.add.at(sums, truth, np.nan_to_num(values))
-                np.add.at(counts, truth, np.isfinite(values))
-        with np.errstate(invalid="ignore"):
-            return np.array(null), {place: sums / times[place] for place, sums in summed.items()}
-
-    def _refitted(self) -> bool:
-        """Whether everything that the pictures are made from was fitted here, and can be fitted again."""
-        return all(isinstance(decoder, Decoder) for decoder in (self.pictures.decoder, *self.pictures.beside().values()))
-
-    def _moved(self) -> Iterator[tuple[np.ndarray, np.ndarray, Beside]]:
-        """Stimuli that were exchanged between the decoded trials, and what was decoded for them.
-
-        Decoders that are applied to new data are not fitted again: their finished predictions are held against exchanged stimuli.
-        """
-        decoder, beside = self.pictures.decoder, self.pictures.beside()
-        if self._refitted():
-            main: Any = decoder
-            pairs = main.pairs()
-            stimulus, held_out = np.asarray(pairs.trials["stimulus"]), pairs.held_out()
-            # each draws the same exchanges, of the same trials
-            others = [self._refits_of(other) for other in beside.values()]
-            for source, refit in self._refits_of(main):
-                moved = {name: next(other)[1] for name, other in zip(beside, others, strict=True)}
-                yield stimulus[source][held_out], refit, moved
-            return
-        decoded, stays = decoder.run()["decoded"], {name: other.run()["decoded"] for name, other in beside.items()}
-        trials = decoder.responses().trial_table()
-        rows = decoder.run()["row"]
-        new, stimulus = np.arange(len(rows)), np.asarray(trials["stimulus"])[rows]
-        trials = {name: np.asarray(values)[rows] for name, values in trials.items()}
-        pairs = Pairs(decoded, decoded, trials, [Fold("new data", np.array([], dtype=int), new)], stimulus)
-        rng = np.random.default_rng([self.seed, 1])
-        for source in pairs.exchanges(self.permutations, rng, self.exchange, self.permute_within):
-            yield stimulus[source], decoded, stays
-
-    def _refits_of(self, decoder: Any) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        return self.permuted(decoder, decoder.pairs(), decoder.run()["decoded"])
+        rungs = rung_pictures(self.pictures, self.stimuli, labels, self.seed)
+        made = self.pictures.run()["picture"]
+        arrays, real = self.table(made, measure, protocol, rungs, self.guesses(tested, truth))
+        return (
+            arrays
+            | {"correlation": real["pixel_correlation", ""][0], "identification": real["two_way_identification", ""][0]}
+            | self.details(tested, truth)
+        )
 
     def figures(self, result: Result) -> list[Figure]:
         """Seen beside decoded, from the best to the worst."""
@@ -299,9 +203,3 @@ def identified(
 def resembles(pictures: np.ndarray, candidates: np.ndarray) -> np.ndarray:
     """(trial, stimulus): correlation of what stands for each picture, over all but the first axis."""
     return correlation_matrix(pictures.reshape(len(pictures), -1), candidates.reshape(len(candidates), -1))
-
-
-def _split(decoder: DecodedFeatures) -> str:
-    if isinstance(decoder, Decoder):
-        return decoder.split_words()
-    return "new data"

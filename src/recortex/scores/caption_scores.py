@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
-from pydantic import Field
 
 from recortex.data.base import Captions, Pictures, Stimuli, rows_of
 from recortex.data.simulated.scenes import SimulatedScenes
+from recortex.decoders.base import DecodedFeatures, Decoder
 from recortex.decoders.decoded_captions import DecodedCaptions
 from recortex.errors import InvalidInput, listed
-from recortex.metrics import identification_ranks, permutation_p
+from recortex.generators.base import NOTHING, Beside
+from recortex.metrics import identification_ranks
 from recortex.scores._caption_facts import FACTS, SCORED, agreement, read_facts, resemblance, scene_facts, shares
-from recortex.scores._caption_ladder import exchanged, folds_of, null_words, rung_captions, split_of, units_of
+from recortex.scores._caption_ladder import rung_captions
+from recortex.scores._decoded_scores import DecodedScores, Values
 from recortex.scores._ladder import labels_of
-from recortex.scores.base import SAME_SCORE, TestedScores, as_columns, averaging, mean_of
 from recortex.stage import Array, Figure, Result
 
-# (metric, subset) -> one value a trial, and among how many candidates at least
-Values = dict[tuple[str, str], tuple[np.ndarray, int]]
 FULL = 0  # the wording that says the most
 SHOWN = 12
 
 
-class CaptionScores(TestedScores):
+class CaptionScores(DecodedScores):
     """Decoded captions against what was seen: which facts are right, and identification by them, with chance and controls.
 
     A caption is read for what its first thing is (kind, design, colour), where it is (background), by night or by day, and how many
@@ -63,14 +61,11 @@ class CaptionScores(TestedScores):
     captions: DecodedCaptions
     truth: Captions
     stimuli: Pictures | None = None
-    permutations: int = Field(default=20, ge=0)
 
-    returns: ClassVar[dict[str, Array]] = TestedScores.returns | {
-        "stimulus": Array("trial", dtype="str", units="", about="which stimulus was shown"),
+    returns: ClassVar[dict[str, Array]] = DecodedScores.returns | {
         "fact": Array("fact", dtype="str", units="", about="what a caption can be right about"),
         "right": Array("trial", "fact", about="1 where the caption is right, 0 where it is wrong or silent, NaN without truth"),
         "identification": Array("trial", about="share of the other stimuli that each caption agrees with in fewer facts"),
-        "null": Array("permutation", "null_score", optional=True, about="the real scores' counterparts after each refit"),
     }
 
     def compute(self) -> dict[str, Any]:
@@ -81,11 +76,7 @@ class CaptionScores(TestedScores):
         InvalidInput
             A stimulus without a caption, fewer than two tested stimuli, or true captions of which nothing can be read.
         """
-        made, decoder = self.captions.run(), self.captions.decoder
-        names = made["stimulus"]
-        tested, shown = np.unique(names, return_inverse=True)
-        if len(tested) < 2:
-            raise InvalidInput("identification needs at least two tested stimuli; hold out more")
+        made, (tested, shown) = self.captions.run()["caption"], self.shown()
         known, facts = self._facts()
         self._check_named(tested)
         true = facts[rows_of(tested, known, "decoded stimuli", self._truth_from().where())]
@@ -96,44 +87,29 @@ class CaptionScores(TestedScores):
                 "in the words of simulated scenes, and these alone are read, so nothing can be scored; leave CaptionScores out, or "
                 "give captions in these words"
             )
-        fold = folds_of(decoder)
+        decoder = self.captions.decoder
+        fold = decoder.run()["held_out_in"] if isinstance(decoder, Decoder) else None
 
-        def scored(captions: np.ndarray, shown: np.ndarray = shown) -> Values:
+        def measure(captions: np.ndarray, shown: np.ndarray) -> Values:
             return compare(read_facts(captions.tolist()), true, shown, fold)
 
-        real = scored(made["caption"])
-        rungs: dict[str, dict[tuple[str, str], np.ndarray]] = {}
-        for control, captions in rung_captions(self.captions, self.truth, self._labels()).items():
-            rungs[control] = {place: values for place, (values, _) in scored(captions).items()}
         guessed = self._frequency(true[shown], known, facts)
-        rungs["frequency"] = {("accuracy", fact): guessed[:, column] for column, fact in enumerate(FACTS)}
-        null, shuffled = self._null(tested, scored)
-        if len(null):
-            rungs = {"shuffled": {place: values[shown] for place, values in shuffled.items()}} | rungs
+        frequency = {("accuracy", fact): guessed[:, column] for column, fact in enumerate(FACTS)}
+        rungs = rung_captions(self.captions, self.truth, self._labels())
+        arrays, real = self.table(made, measure, "facts read in captions", rungs, {"frequency": frequency})
+        return arrays | {
+            "fact": np.array(FACTS),
+            "right": agreement(read_facts(made.tolist()), true[shown]),
+            "identification": real["two_way_identification", ""][0],
+        }
 
-        units = units_of(self, decoder)
-        protocol = ", ".join(filter(None, ["facts read in captions", null_words(self, decoder)]))
-        shared = {"split": split_of(decoder), "averaging": averaging(decoder.responses(), made["row"]), "protocol": protocol}
-        scores = []
-        for column, (place, (values, counted)) in enumerate(real.items()):
-            about = shared | {"metric": place[0], "subset": place[1], "candidates": counted}
-            row = self.scored(values, units, **about)
-            if len(null):
-                p = float(permutation_p(row.value, null[:, column], SAME_SCORE))
-                row = replace(row, p=p, chance=mean_of(null[:, column]))
-            scores.append(row)
-            for control, others in rungs.items():
-                if place in others:
-                    other = np.where(np.isnan(values), np.nan, others[place])  # over the same trials
-                    scores.append(self.scored(other, units, **about, control=control))
-                    scores.append(self.scored(values - other, units, **about, control=control, summary="difference"))
-        return (
-            as_columns(scores)
-            | {"stimulus": names, "fact": np.array(FACTS)}
-            | {"right": agreement(read_facts(made["caption"].tolist()), true[shown])}
-            | {"identification": real["two_way_identification", ""][0]}
-            | ({"null": null} if len(null) else {})
-        )
+    def decoded_by(self) -> dict[str, DecodedFeatures]:
+        """What the captions are written from."""
+        return {"decoder": self.captions.decoder}
+
+    def remade(self, decoded: np.ndarray, beside: Beside = NOTHING) -> np.ndarray:
+        """The captions again."""
+        return self.captions.write(decoded)
 
     def _truth_from(self) -> Stimuli:
         """The stage that says what is true."""
@@ -168,22 +144,6 @@ class CaptionScores(TestedScores):
             training = facts[rows_of(names, known, "training stimuli", self._truth_from().where())]
             guessed[rows] = shares(training, true[rows])
         return guessed
-
-    def _null(self, tested: np.ndarray, scored: Any) -> tuple[np.ndarray, dict[tuple[str, str], np.ndarray]]:
-        """Scores of fits on permuted pairs, (permutation, score), and what these reach on each tested stimulus, on average."""
-        null: list[list[float]] = []
-        summed: dict[tuple[str, str], np.ndarray] = {}
-        times: dict[tuple[str, str], np.ndarray] = {}
-        for names, refit in exchanged(self, self.captions.decoder) if self.permutations else ():
-            shown = np.searchsorted(tested, names)
-            compared = scored(self.captions.write(refit), shown)
-            null.append([mean_of(values) for values, _ in compared.values()])
-            for place, (values, _) in compared.items():
-                sums, counts = summed.setdefault(place, np.zeros(len(tested))), times.setdefault(place, np.zeros(len(tested)))
-                np.add.at(sums, shown, np.nan_to_num(values))
-                np.add.at(counts, shown, np.isfinite(values))
-        with np.errstate(invalid="ignore"):
-            return np.array(null), {place: sums / times[place] for place, sums in summed.items()}
 
     def figures(self, result: Result) -> list[Figure]:
         """True beside decoded captions, from the most to the fewest right facts."""

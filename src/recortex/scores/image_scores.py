@@ -10,7 +10,8 @@ from pydantic import Field
 
 from recortex.data.pictures import luma, resized
 from recortex.metrics import pixel_correlation, ssim
-from recortex.scores._picture_scores import Measure, PictureScores, Tested, Values, identified, resembles
+from recortex.scores._decoded_scores import Measure, Values
+from recortex.scores._picture_scores import PictureScores, Tested, identified, resembles
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from recortex.checkpoints.finding import Found, require
 from recortex.checkpoints.loading import read_json
 from recortex.checkpoints.pretrained import Pretrained
 from recortex.judging.judge import Judge, answers_in, load_judge
-from recortex.scores._picture_scores import Measure, PictureScores, Tested, Values, identified, resembles
+from recortex.scores._decoded_scores import Control, Measure, Values
+from recortex.scores._picture_scores import PictureScores, Tested, identified, resembles
 from recortex.scores.image_scores import Grid, by_pixel
 from recortex.stage import Array, Result
 
@@ -81,7 +82,7 @@ class JudgeScores(Pretrained, PictureScores):
 
         return "judge", measure
 
-    def guesses(self, tested: Tested, truth: np.ndarray) -> dict[str, dict[tuple[str, str], np.ndarray]]:
+    def guesses(self, tested: Tested, truth: np.ndarray) -> dict[str, Control]:
         """A guess by the frequencies of the training stimuli."""
         shown = self.stimuli.run()
         place = {name: row for row, name in enumerate(shown["stimulus"].tolist())}

@@ -7,10 +7,10 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from recortex.checkpoints.from_open_clip import ImageTextWords, words_of
 from recortex.errors import InvalidInput
 from recortex.features.clip import CLIP
 from recortex.metrics import false_discovery, permutation_p
-from recortex.scores._caption_reader import CaptionReader
 from recortex.scores._planted_kinds import first_kinds, planted_in, planted_kinds, truth_scores
 from recortex.scores._rank_likeness import Resampled, captions_p, pictures_null, rank_correlation, ranked, resampled
 from recortex.scores.base import NAN, Score, Scores, as_columns, mean_of
@@ -82,9 +82,9 @@ class UnitCaptionScores(Scores):
         "passing": Array("scored_unit", dtype="bool", units="", about="whether unit_q is at most the level"),
     }
 
-    def reader(self) -> CaptionReader:
+    def reader(self) -> ImageTextWords:
         """The words' side of the pictures' model."""
-        return CaptionReader(**{name: getattr(self.pictures, name) for name in CaptionReader.model_fields})
+        return words_of(self.pictures)
 
     def key_extra(self) -> Any:
         """The model's files with its tokenizer, which embeddings of pictures do not depend on."""
@@ -207,7 +207,7 @@ class UnitCaptionScores(Scores):
     def _likeness(self, said: np.ndarray, names: np.ndarray) -> np.ndarray:
         """Cosine of every picture and caption, (stimulus, caption)."""
         pictures = self.pictures.of(names).astype(np.float64)
-        words = self.reader().read_captions(said.tolist(), self.too_long == "cut").astype(np.float64)
+        words = self.reader().embeddings(said.tolist(), self.too_long == "cut").astype(np.float64)
         pictures /= np.linalg.norm(pictures, axis=1, keepdims=True)
         return pictures @ (words / np.linalg.norm(words, axis=1, keepdims=True)).T
 
