@@ -4,8 +4,10 @@ import numpy as np
 import torch
 
 from recortex.checkpoints.autoencoder import load_autoencoder
+from recortex.checkpoints.captioner import load_captioner
 from recortex.checkpoints.finding import MODELS
 from recortex.checkpoints.image_text import load_open_clip, tokens_of
+from recortex.data.simulated.reading import read
 from recortex.data.simulated.scene import KINDS
 from recortex.data.simulated.scenes import SimulatedScenes
 from recortex.data.simulated.vocabulary import KIND_NOUNS
@@ -37,6 +39,17 @@ def test_the_autoencoder_brings_pictures_back():
         decoded = load_autoencoder(MODELS / "autoencoder").decode(values).add(1).div(2).clamp(0, 1).permute(0, 2, 3, 1).numpy()
     error = np.mean((decoded - FRESH.run()["picture"] / 255) ** 2)
     assert -10 * np.log10(error) >= 28
+
+
+def test_the_captioner_says_what_is_there_also_of_noisy_embeddings():
+    seen, made = FRESH.run(), torch.from_numpy(CLIP(stimuli=FRESH).run()["features"])
+    captioner = load_captioner(MODELS / "captioner")
+    noise = torch.randn(made.shape, generator=torch.Generator().manual_seed(0))
+    noisy = made + noise * made.std(0)  # as strong as what tells one embedding from another
+    for embeddings, kind, background in ((made, 0.92, 0.95), (noisy, 0.8, 0.8)):
+        read_ones = [read(caption) for caption in captioner.captions(embeddings)]
+        assert np.mean(np.array([one.first.kind for one in read_ones]) == seen["category"]) >= kind
+        assert np.mean(np.array([one.background for one in read_ones]) == seen["background"]) >= background
 
 
 def test_a_model_that_is_shipped_has_a_card_and_safe_weights_in_half_precision():
