@@ -67,8 +67,9 @@ def start(how: str, folder: Path, ignoring: bool = False) -> subprocess.Popen:
     (folder / "p.yaml").write_text("busy: {type: Busy}\n")
     words = [sys.executable, "-c", RUN, how, "run", "p.yaml"]
     before = signal.getsignal(signal.SIGINT)
-    if ignoring:  # children inherit it
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN if ignoring else signal.SIG_DFL
+    )  # children inherit it, whatever started the tests
     try:
         process = subprocess.Popen(words, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     finally:

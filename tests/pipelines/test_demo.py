@@ -11,17 +11,26 @@ import pytest
 from recortex.data.about_units import about_units
 from recortex.pipeline import build, entries
 from recortex.pipeline.outputs import lay_out
+from recortex.pipeline.plan import make_plan
 from recortex.pipeline.run import run
+from tests import tiny_models
 
 PIPELINES = Path(__file__).parents[2] / "pipelines"
 Rows = dict[tuple[str, str, str, str, str], dict[str, str]]
 
 
-def ran(tmp_path: Path, *overlays: str) -> tuple[dict[str, Any], Rows, str]:
-    """Stages, scores by (stage, metric, subset, control, summary), and the report; a second run has nothing to compute."""
+def demo(*overlays: str, **sets: object) -> entries.Entries:
+    """The pipeline under overlays, with fields set by stage__field."""
     base = entries.read(PIPELINES / "demo.yaml")
     for name in overlays:
         base = entries.overlay(base, PIPELINES / "overlays" / f"{name}.yaml")
+    for place, given in sets.items():
+        base = entries.override(base, f"{place.replace('__', '.')}={given}")
+    return base
+
+
+def ran(tmp_path: Path, base: entries.Entries) -> tuple[dict[str, Any], Rows, str]:
+    """Stages, scores by (stage, metric, subset, control, summary), and the report; a second run has nothing to compute."""
     branches = {"": build.build(base)}
     outcomes = run(branches)
     assert {outcome.status for outcome in outcomes} == {"ok"}, [outcome.message for outcome in outcomes]
@@ -41,7 +50,7 @@ def value(
 
 
 def test_the_tiny_demo_goes_from_volumes_to_scores_of_captions_of_voxels(tmp_path: Path) -> None:
-    nodes, rows, report = ran(tmp_path, "demo_tiny")
+    nodes, rows, report = ran(tmp_path, demo("demo_tiny"))
     assert {stage for stage, *_ in rows} == {"encoding", "picture_scores", "caption_scores", "voxel_caption_scores"}
     for control in ("shuffled", "mean", "class_mean", "nearest", "true_features", "frequency"):
         assert ("caption_scores", "accuracy", "kind", control, "difference") in rows
@@ -59,9 +68,40 @@ def test_the_tiny_demo_goes_from_volumes_to_scores_of_captions_of_voxels(tmp_pat
     assert fresh == set(trials["stimulus"][trials["split"] == "test"])
 
 
+def test_models_of_ones_own_take_the_place_of_those_that_ship(tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    eye, words = tiny_models.open_clip(models / "image_text"), tiny_models.captioner(models / "captioner", 12, planted=False)
+    own = {"clip__folder": eye, "bank__folder": eye, "latents__folder": tiny_models.autoencoder(models / "autoencoder")}
+    own |= {"decoded_captions__folder": words, "voxel_captions__folder": words, "voxel_captions__level": 0.99}
+    shorter = {"decoded_captions__most": 4, "voxel_captions__most": 4, "voxel_caption_scores__level": 0.99}
+    base = demo(
+        "demo_tiny",
+        scenes__count=60,
+        bold__own=40,
+        bold__shared=20,
+        bank_scenes__count=30,
+        voxel_captions__neighbours=5,
+        **own,
+        **shorter,
+    )
+    nodes = build.build(base)
+    wanted = ["pictures", "decoded_captions", "voxel_captions", "voxel_caption_scores"]
+    for name in wanted:
+        nodes[name].check_ready()
+        nodes[name].run()
+    assert nodes["clip"].run().shape("features") == (60, 12)
+    assert nodes["pictures"].run().shape("picture") == (20, 64, 64, 3)
+    assert set(" ".join(nodes["decoded_captions"].run()["caption"]).split()) <= set(tiny_models.VOCABULARY)
+
+    wide = tiny_models.captioner(models / "wide", 20, planted=False)
+    base = demo("demo_tiny", **(own | {"decoded_captions__folder": wide}))
+    (refused,) = (item for item in make_plan({"": build.build(base)}).items if item.state == "missing")
+    assert "(trial, 20)" in str(refused) and "(trial, 12)" in str(refused)
+
+
 @pytest.mark.slow
 def test_the_demo_finds_what_was_planted(tmp_path: Path) -> None:
-    _, rows, _ = ran(tmp_path)
+    _, rows, _ = ran(tmp_path, demo())
     for fact, least in (("kind", 0.6), ("background", 0.7)):
         assert value(rows, "caption_scores", "accuracy", fact) >= least
         assert value(rows, "caption_scores", "accuracy", fact, "shuffled", "difference", "low") > 0

@@ -100,7 +100,17 @@ class ShippedModels(ExaminedModel):
                 mine = {figure: value for figure, value in examined.figures.items() if figure.startswith(name)}
                 with open(folder / name / "README.md", "a", encoding="utf-8") as file:
                     file.write(f"\n## As the judge sees it\n\n{figures_table(mine, examined.goals)}\n")
+            for name in ("image_text", "judge"):
+                with open(folder / name / "README.md", "a", encoding="utf-8") as file:
+                    file.write(f"\n## What guessing reaches\n\n{figures_table(self._guessed(), {})}\n")
             return packed(folder) | examined.arrays()
+
+    def _guessed(self) -> dict[str, float]:
+        """How often a guess by the frequency of each answer in held-out scenes is right; retrieval and comparisons by counting."""
+        truth = _truth(self.held_out.stimuli)
+        counts = {name: np.unique(truth[name], return_counts=True)[1] / len(truth[name]) for name in SAID}
+        guessed = {name: float(np.sum(shares**2)) for name, shares in counts.items()}
+        return guessed | {"retrieval among 200": 1 / 200, "two-way identification": 0.5}
 
     def _examine(self, folder: Path) -> Examined:
         import torch
