@@ -21,6 +21,7 @@ from recortex.data.response_file import ResponseFile
 from recortex.decoders.decode import Decode
 from recortex.decoders.ridge_decoder import RidgeDecoder
 from recortex.errors import InvalidInput
+from recortex.features.clip import CLIP
 from recortex.features.pixels import Pixels
 from recortex.splits.k_fold import KFold
 from tests.laws import recording
@@ -189,3 +190,12 @@ def test_new_data_are_captioned_and_looked_up_by_all_the_decoder_knows(captioner
     expected = word_of(np.array([int(name[1:]) for name in told["stimulus"]]))
     assert told["caption"].tolist() == [VOCABULARY[word] for word in expected]
     assert np.array_equal(word_of(looked_up["retrieved"]), expected)
+
+
+def test_the_captioner_that_ships_reads_embeddings_of_the_clip_that_ships_alone(decoder, tmp_path):
+    said = refusal(ClipCap(decoder=decoder))
+    assert "decodes Pixels" in said and "the CLIP that ships" in said
+    scenes = PictureFile(path=decoder.features.stimuli.path)
+    for fields, word in (({"unit_length": True}, "unit length"), ({"output": "tokens"}, "tokens")):
+        other = decoder.model_copy(update={"features": CLIP(stimuli=scenes, **fields)})
+        assert word in refusal(ClipCap(decoder=other))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from recortex import catalog
+from recortex.checkpoints.pretrained import Pretrained
 from recortex.data.response_file import ResponseFile
 from recortex.decoders.category_decoder import CategoryDecoder
 from recortex.decoders.ridge_decoder import RidgeDecoder
@@ -200,6 +201,8 @@ def test_no_field_of_a_score_depends_on_hardware_or_stays_out_of_its_key():
     assert len(scores) >= 3
     for cls in scores:
         for name, field in cls.model_fields.items():
+            if issubclass(cls, Pretrained) and name in Pretrained.model_fields:
+                continue  # a judge's files count by their content, wherever they lie
             assert NOT_IN_KEY not in field.metadata, f"{cls.__name__}.{name} can change no key"
             assert not any(word in name for word in HARDWARE), f"{cls.__name__}.{name} names hardware"
 

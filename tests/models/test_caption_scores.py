@@ -203,7 +203,7 @@ def test_every_rung_is_there_with_its_difference_and_true_features_are_the_ceili
     assert [(row["metric"], row["subset"]) for row in real] == places
     for place in places:
         found = {row["control"] for row in rows if (row["metric"], row["subset"]) == place} - {""}
-        assert found == rungs | ({"frequency"} if place[0] == "accuracy" else set())
+        assert found == rungs | ({"frequency", "commonest"} if place[0] == "accuracy" else set())
         for control in found:
             row, apart = the(rows, *place, control), the(rows, *place, control, "difference")
             assert apart["value"] == pytest.approx(the(rows, *place)["value"] - row["value"], abs=1e-5)
@@ -306,7 +306,7 @@ def test_new_data_are_held_against_finished_predictions(decoder, kept):
     truth = table_of(kept, scenes)
     new = Decode(decoder=decoder, brain=recorded(kept / "new", scenes, 0.5, seed=2))
     rows = rows_of(scores_of(Told(decoder=new), truth=truth, stimuli=None))
-    assert {row["control"] for row in rows} == {"", "shuffled", "mean", "nearest", "frequency"}
+    assert {row["control"] for row in rows} == {"", "shuffled", "mean", "nearest", "frequency", "commonest"}
     assert {row["protocol"] for row in rows} == {"facts read in captions, quick null"} and {row["split"] for row in rows} == {
         "new data"
     }

@@ -57,7 +57,7 @@ def decoder(tmp_path: Path) -> RidgeDecoder:
 
 def rows_of(stage: JudgeScores) -> dict[tuple[str, str, str, str], dict[str, Any]]:
     result = stage.run()
-    names = ["metric", "subset", "control", "summary", "value", "chance", "p", "candidates", "protocol", "n"]
+    names = ["metric", "subset", "control", "summary", "value", "chance", "p", "ceiling", "candidates", "protocol", "n"]
     rows = zip(*(result[name].tolist() for name in names), strict=True)
     return {row[:4]: dict(zip(names, row, strict=True)) for row in rows}
 
@@ -93,6 +93,11 @@ def test_guessing_by_frequency_knows_the_training_scenes_alone(decoder: RidgeDec
     real = rows["accuracy", "background", "", "mean"]["value"]
     assert rows["accuracy", "background", "frequency", "difference"]["value"] == pytest.approx(real - expected)
     assert ("two_way_identification", "", "frequency", "mean") not in rows
+    labels, count = np.unique(training, return_counts=True)
+    always = np.mean(tested == labels[count.argmax()])
+    assert rows["accuracy", "background", "commonest", "mean"]["value"] == pytest.approx(always)
+    said = load_judge(judge).verdicts(shown["picture"][:TESTED])["background"]
+    assert rows["accuracy", "background", "", "mean"]["ceiling"] == pytest.approx(np.mean(said == tested))
 
 
 def test_pictures_of_other_scenes_are_at_chance(decoder: RidgeDecoder, judge: Path) -> None:
@@ -111,6 +116,7 @@ def test_the_null_refits_and_the_ladder_stands_beside(decoder: RidgeDecoder, jud
     rows = rows_of(stage)
     assert {row[2] for row in rows} == {
         "", "shuffled", "mean", "class_mean", "trial_order", "nearest", "true_features", "frequency",
+        "commonest",
     }  # fmt: skip
     assert rows["accuracy", "kind", "", "mean"]["p"] in (0.25, 0.5, 0.75, 1.0)
     assert stage.run()["null"].shape[0] == 3

@@ -364,3 +364,30 @@ def test_slow_noise_gives_no_false_alarm_under_a_circular_shift(tmp_path):
     assert kstest(found["circular_shift"], "uniform").pvalue > 0.01, np.sort(found["circular_shift"])
     assert np.mean(np.array(found["circular_shift"]) <= 0.05) <= 0.2  # of 30, more than 6 come by chance once in 3,000 times
     assert kstest(found["stimulus"], "uniform").pvalue < 0.01, np.sort(found["stimulus"])
+
+
+def test_scores_that_only_some_permutations_have_do_not_displace_others(tmp_path: Path) -> None:
+    # every category once a run: no rival of the same category in the same fold, until stimuli change places
+    rng = np.random.default_rng(0)
+    runs, categories = 6, 4
+    count = runs * categories
+    table = {
+        "stimulus": np.arange(count),
+        "run": np.repeat(np.arange(runs), categories),
+        "category": np.tile(np.array(list("abcd")), runs),
+    }
+    pictures = rng.integers(0, 256, (count, 4, 4)).astype(np.uint8)
+    brain, stimuli = recording(tmp_path, rng.standard_normal((count, 6)), pictures, table)
+    decoder = decoder_of(brain, stimuli, split=KFold(by="run", folds=runs))
+    stage = ImageScores(pictures=PixelPictures(decoder=decoder), stimuli=stimuli, permutations=9, resamples=10)
+    real = [row for row in rows_of(stage) if not row["control"]]
+    assert "within_category_and_fold" not in {row["subset"] for row in real}
+    null = stage.run()["null"]
+    assert null.shape == (9, len(real))
+    for row, column in zip(real, null.T, strict=True):
+        assert row["chance"] == pytest.approx(np.nanmean(column))
+        # each has its own column: two-way identification among the 4 of a run lies about 1/2, top-1 retrieval about 1/4 or 1/24
+        if row["subset"] == "within_fold":
+            assert abs(np.nanmean(column) - (0.5 if row["metric"] == "two_way_identification" else 0.25)) < 0.12
+        elif row["metric"] == "top1_retrieval":
+            assert np.nanmean(column) < 0.12

@@ -147,7 +147,8 @@ def test_planted_captions_pass_and_units_without_signal_do_not(tmp_path):
     by_captions = table["passing_captions", "share", "", "false discovery rate 0.05, null of captions"]
     assert by_captions["value"] == 0  # of three captions none can be the best with a p below 1 / 3
     assert np.nanmin(result["p_captions"]) == pytest.approx(1 / 3)
-    assert not world(tmp_path, null="captions").run()["passing"].any()
+    with pytest.raises(InvalidInput, match="3 distinct captions give no p below"):
+        world(tmp_path, null="captions").run()
 
 
 def test_what_was_planted_is_counted_over_those_it_is_said_of(tmp_path):

@@ -15,7 +15,7 @@ from recortex.errors import InvalidInput
 from recortex.features.bands import Bands
 from recortex.features.pixels import Pixels
 from recortex.selectivity.brainscuba import BrainSCUBA
-from recortex.selectivity.reliability import held_out_p
+from recortex.selectivity.reliability import check_ways, held_out_p
 from recortex.selectivity.words import content_words, first_of, most_frequent, words_by_group
 from recortex.splits.k_fold import KFold
 from recortex.splits.within import Within
@@ -144,8 +144,10 @@ def test_of_bands_only_the_embedding_counts(tmp_path):
     seen, coef = encoder.features.of(fitted["stimulus"]), fitted["coef"]
     fold = np.searchsorted(fitted["fold"], fitted["held_out_in"])
     assert fitted["fold"][fold].tolist() == fitted["held_out_in"].tolist()
-    other = np.einsum("tf,tfu->tu", seen[:, : SIDE**2], coef[fold][:, : SIDE**2]) + fitted["intercept"][fold]
-    assert np.allclose(both.predicted(every, fitted["row"]) + other, fitted["prediction"], atol=1e-4)
+    other = np.einsum("tf,tfu->tu", seen[:, : SIDE**2], coef[fold][:, : SIDE**2])
+    rest = fitted["prediction"] - other - both.predicted(every, fitted["row"])
+    for number in range(len(coef)):  # what is left is the same for all trials of a fold
+        assert np.ptp(rest[fold == number], axis=0).max() < 1e-4
     assert both.run().shape("projected") == (PLANTED + NOISE, SIDE**2)
 
 
@@ -239,3 +241,15 @@ def test_words_are_counted_by_caption_and_stop_words_left_out():
     assert words_by_group(mixed, np.array(["f", "f", "p", "p"]), most=1)[0] == ("f", 2, [("face", 1.0, 0.5)])
     assert most_frequent(np.array(["dog", "dog", "cat"]), 1) == ["dog"]
     assert first_of(captions, ["ball", "house"]).tolist() == ["", "ball", "house"]
+
+
+def test_trials_that_hang_together_are_no_ground_for_a_choice(stage):
+    by_run = stage.encoder.model_copy(update={"split": Within(split=KFold(by="run", folds=2))})
+    said(stage.model_copy(update={"encoder": by_run}).check_ready, "one run together", "split by stimulus")
+
+
+def test_stimuli_that_cannot_change_places_are_no_ground_for_a_choice():
+    check_ways(np.repeat(list("abcde"), 2), 0.05)
+    for shown in (np.repeat(list("abcdef"), np.arange(1, 7)), np.array(list("abc"))):
+        with pytest.raises(InvalidInput, match=r"in (1|6) ways, so no p is below"):
+            check_ways(shown, 0.05)

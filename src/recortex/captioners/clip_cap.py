@@ -12,6 +12,7 @@ from recortex.checkpoints.finding import Found
 from recortex.checkpoints.pretrained import Pretrained
 from recortex.decoders.decoded_captions import DecodedCaptions
 from recortex.errors import InvalidInput
+from recortex.features.clip import CLIP
 from recortex.progress import steps
 
 
@@ -20,8 +21,8 @@ class ClipCap(Pretrained, DecodedCaptions):
 
     As in ClipCap (Mokady et al. 2021, arXiv 2111.09734). A beam search looks for the most probable sentence; nothing is drawn by
     chance. The model's folder is that of any causal language model (GPT-2 ...) with prefix.safetensors, the map from an embedding
-    to the tokens before the first word. The decoder must decode the embeddings that the captioner was trained with; only their
-    number of features can be checked.
+    to the tokens before the first word. The decoder must decode the embeddings that the captioner was trained with; of a captioner
+    of your own only their number of features can be checked.
 
     Parameters
     ----------
@@ -41,6 +42,30 @@ class ClipCap(Pretrained, DecodedCaptions):
     def choose(self, names: set[str], where: str) -> list[str]:
         """Configuration, prefix, weights and tokenizer."""
         return choose_captioner(names, where)
+
+    def check_fields(self) -> None:
+        """The decoder aims at what the captioner reads, as far as that is known.
+
+        Raises
+        ------
+        InvalidInput
+        """
+        super().check_fields()
+        target = self.decoder.target()
+        clip = isinstance(target, CLIP)
+        if isinstance(target, CLIP) and (target.output != "pooled" or target.unit_length):
+            said = "tokens" if target.output != "pooled" else "embeddings of unit length"
+            raise InvalidInput(
+                f"ClipCap: decoder decodes CLIP's {said}, and a captioner reads pooled embeddings as they are; decode those"
+            )
+        if self.model == "shipped" and self.folder is None and self.trained is None:
+            own = isinstance(target, CLIP) and target.model == "shipped" and target.folder is None and target.trained is None
+            if not own:
+                said = "CLIP by another model" if clip else target.type_name()
+                raise InvalidInput(
+                    f"ClipCap: decoder decodes {said}, and the captioner that ships reads embeddings of the CLIP that ships "
+                    "alone; decode those, or name a captioner of yours with folder"
+                )
 
     def check_files(self, found: Found) -> None:
         """The captioner reads embeddings as long as the decoder's, and can write captions as long as are asked for."""

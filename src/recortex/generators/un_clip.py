@@ -37,8 +37,8 @@ class UnCLIP(Pretrained, GeneratedPictures):
     """A latent diffusion model in the layout of Stable unCLIP draws what a decoded image embedding stands for.
 
     It may start from decoded latents under noise, which say where things are, and be told a decoded caption. Each picture has noise
-    of its own, drawn from the seed, the trial's row and the sample's number: the same whatever else is drawn with it, and the same for
-    every control.
+    of its own, drawn from the seed, the trial's place among the decoded ones and the sample's number: the same whatever else is drawn
+    with it, and the same for every control.
 
     Parameters
     ----------
@@ -141,6 +141,8 @@ class UnCLIP(Pretrained, GeneratedPictures):
                 raise InvalidInput("UnCLIP: latents names another autoencoder than start decodes latents of; leave latents out")
         if self.captions is not None and self.captions.decoder != self.decoder:
             raise InvalidInput("UnCLIP: captions must be written from the same decoder; name it in both")
+        if self.start is None and "strength" in self.model_fields_set:
+            raise InvalidInput("UnCLIP: strength goes with a start from decoded latents; name start, or leave strength out")
         if self.keep == "closest" and self.samples == 1:
             raise InvalidInput("UnCLIP: keep: closest chooses among samples; ask for more than one, as samples: 4")
 
@@ -149,6 +151,8 @@ class UnCLIP(Pretrained, GeneratedPictures):
         super().check_files(found)
         sizes = sizes_of_latent_diffusion(found.folder)
         where = str(found.folder)
+        if self._coder() is None and not self._ships_autoencoder() and not (found.folder / AUTOENCODER).is_dir():
+            raise InvalidInput(f"UnCLIP: {where} holds no autoencoder (folder {AUTOENCODER}); name one with latents")
         width = _width(self.decoder)
         if width is not None and width != sizes.embedding:
             raise InvalidInput(
@@ -194,10 +198,10 @@ class UnCLIP(Pretrained, GeneratedPictures):
         return made
 
     def unconditional(self, rng: np.random.Generator) -> np.ndarray:
-        """Pictures of no particular content."""
+        """Pictures of no particular content, from the same noise; the first sample of each, as there is nothing to be close to."""
         count = self.decoder.run().shape("row")[0]
         with self._painter() as painter:
-            return painter.paint(count, 1, rng.integers(2**62, size=(count, 1)), None, None, None, self.batch)[:, 0]
+            return painter.paint(count, 1, self._seeds(count)[:, :1], None, None, None, self.batch)[:, 0]
 
     def _seeds(self, trials: int) -> np.ndarray:
         """(trial, sample): what the noise of each picture is drawn from."""
@@ -257,9 +261,7 @@ class UnCLIP(Pretrained, GeneratedPictures):
             return stack.enter_context(coder.model_folder())
         if (folder / AUTOENCODER).is_dir():
             return folder / AUTOENCODER
-        if self._ships_autoencoder():
-            return finding.look_for_shipped("autoencoder", choose_autoencoder).folder
-        raise InvalidInput(f"UnCLIP: {folder} holds no autoencoder (folder {AUTOENCODER}); name one with latents")
+        return finding.look_for_shipped("autoencoder", choose_autoencoder).folder
 
     def _word_width(self, folder: Path) -> int | None:
         """How many numbers a text token has; None where that is not known beforehand."""
@@ -268,7 +270,7 @@ class UnCLIP(Pretrained, GeneratedPictures):
         target = self.decoder.target()
         assert isinstance(target, CLIP)
         config = target.config_here()
-        return None if config is None else int(config["model_cfg"]["text_cfg"]["width"])
+        return None if config is None else config["model_cfg"]["text_cfg"].get("width")
 
 
 def _width(decoder: DecodedFeatures) -> int | None:

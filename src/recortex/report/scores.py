@@ -45,7 +45,7 @@ CONTROLS = {
     "unconditional": "what the method makes without looking at the brain",
     "nearest": "the nearest training example, looked up",
     "frequency": "a guess that names each answer as often as it comes among the training stimuli",
-    "commonest": "the most frequent caption for every unit",
+    "commonest": "the most frequent answer of the training stimuli every time; of captions of units, the most frequent one for all",
     "true_features": "the true features in place of the decoded ones: the ceiling of the way back to pictures",
 }
 HEADLINES = (

@@ -107,3 +107,13 @@ def shares(training: np.ndarray, true: np.ndarray) -> np.ndarray:
         if len(known):
             out[:, column] = np.mean(known[None, :] == true[:, column, None], axis=1)
     return np.where(true == "", np.nan, out)
+
+
+def commonest(training: np.ndarray, true: np.ndarray) -> np.ndarray:
+    """Whether a guess is right that always names the commonest label of training; arrays as for `shares`."""
+    out = np.full(true.shape, np.nan)
+    for column, labels in enumerate(training.T):
+        named, count = np.unique(labels[labels != ""], return_counts=True)
+        if len(named):
+            out[:, column] = true[:, column] == named[count.argmax()]
+    return np.where(true == "", np.nan, out)

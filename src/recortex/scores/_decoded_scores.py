@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -14,7 +14,7 @@ from recortex.errors import InvalidInput, no_column
 from recortex.fits.pairs import Pairs
 from recortex.generators.base import NOTHING, Beside
 from recortex.metrics import permutation_p
-from recortex.scores.base import SAME_SCORE, TestedScores, as_columns, averaging, mean_of
+from recortex.scores.base import NAN, SAME_SCORE, TestedScores, as_columns, averaging, mean_of
 from recortex.splits.base import Fold, qualified
 from recortex.stage import Array
 
@@ -64,7 +64,13 @@ class DecodedScores(TestedScores):
         return names, truth
 
     def table(
-        self, made: np.ndarray, measure: Measure, protocol: str, rungs: Mapping[str, np.ndarray], guesses: Mapping[str, Control]
+        self,
+        made: np.ndarray,
+        measure: Measure,
+        protocol: str,
+        rungs: Mapping[str, np.ndarray],
+        guesses: Mapping[str, Control],
+        ceilings: Mapping[tuple[str, str], float] | None = None,
     ) -> tuple[dict[str, Any], Values]:
         """Score, refit, climb the ladder.
 
@@ -79,6 +85,8 @@ class DecodedScores(TestedScores):
             What stands in its place on each rung of the ladder but `shuffled`.
         guesses : mapping of str to mapping
             Further controls by what they reach, where they reach anything: (metric, subset) to a value a trial.
+        ceilings : mapping of (metric, subset) to float, optional
+            What could be reached at best.
 
         Returns
         -------
@@ -90,7 +98,7 @@ class DecodedScores(TestedScores):
         names, truth = self.shown()
         decoder = self._main()
         real = measure(made, truth)
-        null, shuffled = self._null(names, measure)
+        null, shuffled = self._null(names, measure, list(real))
         controls: dict[str, Control] = {}
         if len(null):
             controls["shuffled"] = {place: values[truth] for place, values in shuffled.items()}
@@ -109,10 +117,9 @@ class DecodedScores(TestedScores):
         for column, (place, (values, counted)) in enumerate(real.items()):
             about = shared | {"metric": place[0], "subset": place[1], "candidates": counted}
             row = self.scored(values, units, **about)
-            if len(null):
-                p = float(permutation_p(row.value, null[:, column], SAME_SCORE))
-                row = replace(row, p=p, chance=mean_of(null[:, column]))
-            scores.append(row)
+            if len(null) and len(drawn := null[np.isfinite(null[:, column]), column]):
+                row = replace(row, p=float(permutation_p(row.value, drawn, SAME_SCORE)), chance=mean_of(drawn))
+            scores.append(replace(row, ceiling=(ceilings or {}).get(place, NAN)))
             for control, reached in controls.items():
                 if place in reached:
                     other = np.where(np.isnan(values), np.nan, reached[place])  # over the same trials
@@ -146,16 +153,23 @@ class DecodedScores(TestedScores):
             raise InvalidInput(no_column("exchange", self.unit(), trials))
         return qualified(trials, self.unit())[rows]
 
-    def _null(self, tested: np.ndarray, measure: Measure) -> tuple[np.ndarray, dict[tuple[str, str], np.ndarray]]:
-        """Scores of fits on permuted pairs, (permutation, score), and what these reach on each tested stimulus, on average."""
+    def _null(
+        self, tested: np.ndarray, measure: Measure, places: Sequence[tuple[str, str]]
+    ) -> tuple[np.ndarray, dict[tuple[str, str], np.ndarray]]:
+        """Scores of fits on permuted pairs, (permutation, score), and what these reach on each tested stimulus, on average.
+
+        Which stimuli have rivals in a subset depends on where they are: a permutation may have scores that the real thing lacks, which
+        do not count, and lack some of its, which are NaN.
+        """
         null: list[list[float]] = []
         summed: dict[tuple[str, str], np.ndarray] = {}
         times: dict[tuple[str, str], np.ndarray] = {}
         for names, refit, beside in self._moved() if self.permutations else ():
             truth = np.searchsorted(tested, names)
             compared = measure(self.remade(refit, beside), truth)
-            null.append([mean_of(values) for values, _ in compared.values()])
-            for place, (values, _) in compared.items():
+            null.append([mean_of(compared[place][0]) if place in compared else NAN for place in places])
+            for place in set(places) & set(compared):
+                values, _ = compared[place]
                 sums, counts = summed.setdefault(place, np.zeros(len(tested))), times.setdefault(place, np.zeros(len(tested)))
                 np.add.at(sums, truth, np.nan_to_num(values))
                 np.add.at(counts, truth, np.isfinite(values))

@@ -85,6 +85,10 @@ class PictureScores(DecodedScores):
         """Further controls that need no picture, by name: what they reach in those scores that they know, a value a trial."""
         return {}
 
+    def ceilings(self, tested: Tested, truth: np.ndarray) -> dict[tuple[str, str], float]:
+        """What perfect pictures would reach, where that is less than everything."""
+        return {}
+
     def details(self, tested: Tested, truth: np.ndarray) -> dict[str, Any]:
         """Further arrays of the result."""
         return {}
@@ -117,7 +121,7 @@ class PictureScores(DecodedScores):
         protocol, measure = self.measure(tested)
         rungs = rung_pictures(self.pictures, self.stimuli, labels, self.seed)
         made = self.pictures.run()["picture"]
-        arrays, real = self.table(made, measure, protocol, rungs, self.guesses(tested, truth))
+        arrays, real = self.table(made, measure, protocol, rungs, self.guesses(tested, truth), self.ceilings(tested, truth))
         return (
             arrays
             | {"correlation": real["pixel_correlation", ""][0], "identification": real["two_way_identification", ""][0]}

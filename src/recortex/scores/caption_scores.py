@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,12 +14,13 @@ from recortex.decoders.decoded_captions import DecodedCaptions
 from recortex.errors import InvalidInput, listed
 from recortex.generators.base import NOTHING, Beside
 from recortex.metrics import identification_ranks
-from recortex.scores._caption_facts import FACTS, SCORED, agreement, read_facts, resemblance, scene_facts, shares
+from recortex.scores._caption_facts import FACTS, SCORED, agreement, commonest, read_facts, resemblance, scene_facts, shares
 from recortex.scores._caption_ladder import rung_captions
 from recortex.scores._decoded_scores import DecodedScores, Values
 from recortex.scores._ladder import labels_of
 from recortex.stage import Array, Figure, Result
 
+Guess = Callable[[np.ndarray, np.ndarray], np.ndarray]
 FULL = 0  # the wording that says the most
 SHOWN = 12
 
@@ -44,7 +46,8 @@ class CaptionScores(DecodedScores):
     - `trial_order`: the same decoder, given nothing of the brain but when each trial came.
     - `nearest`: the caption of the nearest training stimulus, retrieved by the decoded features.
     - `true_features`: the true features in place of the decoded ones, the ceiling of the way to captions.
-    - `frequency`, of accuracy alone: guesses that name each label as often as it comes among the training stimuli.
+    - `frequency` and `commonest`, of accuracy alone: guesses that name each label as often as it comes among the training stimuli, or
+      always the most frequent one.
 
     Parameters
     ----------
@@ -93,10 +96,12 @@ class CaptionScores(DecodedScores):
         def measure(captions: np.ndarray, shown: np.ndarray) -> Values:
             return compare(read_facts(captions.tolist()), true, shown, fold)
 
-        guessed = self._frequency(true[shown], known, facts)
-        frequency = {("accuracy", fact): guessed[:, column] for column, fact in enumerate(FACTS)}
+        guesses = {}
+        for control, guess in (("frequency", shares), ("commonest", commonest)):
+            guessed = self._guessed(guess, true[shown], known, facts)
+            guesses[control] = {("accuracy", fact): guessed[:, column] for column, fact in enumerate(FACTS)}
         rungs = rung_captions(self.captions, self.truth, self._labels())
-        arrays, real = self.table(made, measure, "facts read in captions", rungs, {"frequency": frequency})
+        arrays, real = self.table(made, measure, "facts read in captions", rungs, guesses)
         return arrays | {
             "fact": np.array(FACTS),
             "right": agreement(read_facts(made.tolist()), true[shown]),
@@ -137,12 +142,12 @@ class CaptionScores(DecodedScores):
             told = self.stimuli
         return labels_of(self.captions.decoder, told)
 
-    def _frequency(self, true: np.ndarray, known: np.ndarray, facts: np.ndarray) -> np.ndarray:
+    def _guessed(self, guess: Guess, true: np.ndarray, known: np.ndarray, facts: np.ndarray) -> np.ndarray:
         """How often a guess by the training stimuli's labels would be right, (trial, fact)."""
         guessed = np.empty(true.shape)
         for rows, names in self.captions.decoder.known():
             training = facts[rows_of(names, known, "training stimuli", self._truth_from().where())]
-            guessed[rows] = shares(training, true[rows])
+            guessed[rows] = guess(training, true[rows])
         return guessed
 
     def figures(self, result: Result) -> list[Figure]:

@@ -9,6 +9,7 @@ import numpy as np
 from recortex.checkpoints.finding import Found, require
 from recortex.checkpoints.loading import read_json
 from recortex.checkpoints.pretrained import Pretrained
+from recortex.data.base import rows_of
 from recortex.judging.judge import Judge, answers_in, load_judge
 from recortex.scores._decoded_scores import Control, Measure, Values
 from recortex.scores._picture_scores import PictureScores, Tested, identified, resembles
@@ -26,8 +27,9 @@ class JudgeScores(Pretrained, PictureScores):
     kind, design and colour of the largest thing, the background, and how many things there are, as the scenes themselves hold it.
     Pixel correlation and SSIM stand beside.
 
-    To the ladder of controls comes `frequency`: how often a guess is right that knows nothing but how frequent each answer is among
-    the training stimuli.
+    To the ladder of controls come two guesses that know nothing but the answers of the training stimuli: `frequency`, which gives each
+    answer as often as it comes there, and `commonest`, which always gives the most frequent one. The ceiling of accuracy is how often
+    the judge is right about the seen pictures.
 
     Parameters
     ----------
@@ -65,9 +67,8 @@ class JudgeScores(Pretrained, PictureScores):
         shown = self.stimuli.run()
         _, height, width, channels = self.pictures.run().shape("picture")
         grid = Grid(height, width, 1 in (channels, shown.shape("picture")[3]))
-        seen = shown["picture"][tested.row] / np.float32(255)
-        candidates = judge.verdicts(_in_colour(seen), self.batch)["embedding"]
-        seen = grid.lay(seen)
+        candidates = self._of_seen(tested)["embedding"]
+        seen = grid.lay(shown["picture"][tested.row] / np.float32(255))
         answers = self.answers(tested.row)
         asked = [question for question in answers if question in judge.answers]
 
@@ -83,15 +84,24 @@ class JudgeScores(Pretrained, PictureScores):
         return "judge", measure
 
     def guesses(self, tested: Tested, truth: np.ndarray) -> dict[str, Control]:
-        """A guess by the frequencies of the training stimuli."""
+        """Guesses by the answers of the training stimuli: as often as each comes, and always the commonest."""
         shown = self.stimuli.run()
-        place = {name: row for row, name in enumerate(shown["stimulus"].tolist())}
-        right = {("accuracy", question): np.zeros(len(truth)) for question in self.answers(tested.row)}
-        for rows, names in self.pictures.decoder.known():
-            known = self.answers(np.array([place[name] for name in names.tolist() if name in place], dtype=int))
+        questions = self.answers(tested.row)
+        frequency = {("accuracy", question): np.zeros(len(truth)) for question in questions}
+        commonest = {("accuracy", question): np.zeros(len(truth)) for question in questions}
+        for rows, names in self.pictures.decoder.known() if questions else ():
+            known = self.answers(rows_of(names, shown["stimulus"], "training stimuli", self.stimuli.where()))
             for question, answers in self.answers(tested.row[truth[rows]]).items():
-                right["accuracy", question][rows] = [np.mean(known[question] == answer) for answer in answers]
-        return {"frequency": right} if right else {}
+                labels, count = np.unique(known[question], return_counts=True)
+                frequency["accuracy", question][rows] = [np.mean(known[question] == answer) for answer in answers]
+                commonest["accuracy", question][rows] = answers == labels[count.argmax()]
+        return {"frequency": frequency, "commonest": commonest} if questions else {}
+
+    def ceilings(self, tested: Tested, truth: np.ndarray) -> dict[tuple[str, str], float]:
+        """How often the judge is right about the seen pictures themselves."""
+        said, known = self._of_seen(tested), self.answers(tested.row)
+        asked = [question for question in known if question in said]
+        return {("accuracy", question): float(np.mean((said[question] == known[question])[truth])) for question in asked}
 
     def details(self, tested: Tested, truth: np.ndarray) -> dict[str, Any]:
         """The judge's answers, trial by trial."""
@@ -105,13 +115,17 @@ class JudgeScores(Pretrained, PictureScores):
         }
 
     def note(self, result: Result, row: int) -> str:
-        """The judge's word for the largest thing and the place, crossed out where it was another."""
+        """The judge's word for the largest thing and the place, and what it was where that is another."""
         said = []
         for place, question in enumerate(result["question"].tolist()):
             if question in ("kind", "background"):
                 verdict, answer = result["verdict"][row, place], result["answer"][row, place]
                 said.append(str(verdict) if verdict == answer or not answer else f"not {answer} but {verdict}")
         return ", ".join(said) or super().note(result, row)
+
+    def _of_seen(self, tested: Tested) -> dict[str, np.ndarray]:
+        """The judge's verdicts on the seen pictures."""
+        return self._judge().verdicts(_in_colour(self.stimuli.run()["picture"][tested.row] / np.float32(255)), self.batch)
 
     def _judge(self) -> Judge:
         with self.model_folder() as folder:

@@ -15,6 +15,7 @@ from recortex.scores._planted_kinds import first_kinds, planted_in, planted_kind
 from recortex.scores._rank_likeness import Resampled, captions_p, pictures_null, rank_correlation, ranked, resampled
 from recortex.scores.base import NAN, Score, Scores, as_columns, mean_of
 from recortex.selectivity.base import UnitCaptions
+from recortex.selectivity.reliability import check_ways
 from recortex.splits.base import Fold
 from recortex.stage import Array, Figure, Result
 
@@ -123,7 +124,13 @@ class UnitCaptionScores(Scores):
             )
         fresh = self.fresh()
         names, counts, responses = self._responses(units, fresh)
+        check_ways(np.repeat(names, counts), self.level)
         said, which = np.unique(made["caption"][units], return_inverse=True)
+        if self.null == "captions" and 1 / len(said) > self.level:
+            raise InvalidInput(
+                f"null: {len(said)} distinct captions give no p below {1 / len(said):.2g}, and level is {self.level:g}; "
+                "take null: pictures"
+            )
         rank_p, rank_y = ranked(self._likeness(said, names)), ranked(responses)
         reached = rank_correlation(rank_p[:, which], rank_y)
         null = pictures_null(rank_p, rank_y, which, counts, self.permutations, self.seed)

@@ -13,7 +13,8 @@ from recortex.encoders.base import Encoder
 from recortex.errors import InvalidInput
 from recortex.metrics import false_discovery
 from recortex.progress import steps
-from recortex.selectivity.reliability import held_out_p
+from recortex.selectivity.reliability import check_ways, held_out_p
+from recortex.splits.within import Within
 from recortex.stage import Array, Figure, Result, Stage
 
 UNITS_AT_ONCE = 2**20  # numbers of a block, in trials or permutations x units
@@ -58,6 +59,7 @@ class UnitCaptions(Stage):
         """Enough permutations for any p to be small."""
         super().check_ready()
         self.check_permutations()
+        self.check_exchangeable()
 
     def check_permutations(self) -> None:
         """Refuse so few that no unit could be chosen.
@@ -70,6 +72,22 @@ class UnitCaptions(Stage):
             raise InvalidInput(
                 f"permutations: {self.permutations} give no p below {least:.2g}, and level is {self.level:g}; give "
                 f"{int(np.ceil(1 / self.level)) - 1} or more"
+            )
+
+    def check_exchangeable(self) -> None:
+        """Refuse encoders whose trials hang together beyond their stimulus: exchanging single stimuli would flatter them.
+
+        Raises
+        ------
+        InvalidInput
+        """
+        split = self.encoder.split
+        while isinstance(split, Within):
+            split = split.split
+        if split.by != "stimulus":
+            raise InvalidInput(
+                f"encoder: its split keeps trials of one {split.by} together, as if they were not independent, and units are chosen by "
+                "exchanging single stimuli, which would find too many; give it a split by stimulus where that is right"
             )
 
     def expect(self) -> dict[str, int]:
@@ -86,7 +104,9 @@ class UnitCaptions(Stage):
     def reliable(self) -> dict[str, np.ndarray]:
         """Which units are chosen, and by what: `captioned`, `correlation`, `unit_p`, `unit_q`."""
         self.check_permutations()
+        self.check_exchangeable()
         fitted = self.encoder.run()
+        check_ways(fitted["stimulus"], self.level)
         units, several = self.encoder.brain.run().shape("responses")[1], fitted.shape("fold")[0] > 1
         correlation, p = np.empty(units), np.empty(units)
         for block in self.unit_blocks():

@@ -36,8 +36,6 @@ class BrainSCUBA(Pretrained, UnitCaptions):
     ----------
     encoder : LinearEncoder
         On CLIP embeddings, or on Bands with one CLIP among its spaces, whose weights and predictions alone count here.
-    level, permutations, seed
-        As in all captions of units.
     bank : CLIP
         Embeddings of the bank's pictures by the same model, as long as it makes them. A bank may hold training pictures, but none that
         the brain was shown otherwise: on these captions are scored.
@@ -175,9 +173,13 @@ class BrainSCUBA(Pretrained, UnitCaptions):
         seen = self.encoder.features.of(fitted["stimulus"])[:, mine]
         made = np.empty((len(row), units.stop - units.start), np.float32)
         coef = fitted.read("coef", columns=units)[:, mine]
+        # without the offset of its own training trials each fold would lie elsewhere
+        trials = self.encoder.brain.trial_table()
+        folds = self.encoder.split.apply(trials)
+        middle = [self.encoder.features.of(trials["stimulus"][fold.train])[:, mine].mean(axis=0) for fold in folds]
         for number, fold in enumerate(fitted["fold"].tolist()):
             here = fitted["held_out_in"] == fold
-            made[here] = seen[here] @ coef[number]
+            made[here] = (seen[here] - middle[number]) @ coef[number]
         return made
 
     def _features(self) -> np.ndarray:
@@ -215,15 +217,16 @@ class BrainSCUBA(Pretrained, UnitCaptions):
         """
         trials, bank, seen = self.encoder.brain.trial_table(), self.bank.run(), self.embedding()
         kept = np.setdiff1d(trials["stimulus"], training_stimuli(self.encoder.split.apply(trials), trials))
-        same = np.intersect1d(bank["stimulus"], kept)
-        if len(same) and self.bank.stimuli.key() != seen.stimuli.key():
-            # two sets of pictures that are numbered from 0 share names alone: embeddings tell
-            same = np.intersect1d(same, seen.run()["stimulus"])
-            rows = np.flatnonzero(np.isin(bank["stimulus"], same))
-            same = bank["stimulus"][rows]
-            one = unit_length(bank.read("features", rows), "embeddings of the bank")[0]
-            other = unit_length(seen.of(same), "embeddings of the encoder")[0]
-            same = same[np.einsum("nf,nf->n", one, other) > SAME_PICTURE]
+        if self.bank.stimuli.key() == seen.stimuli.key():
+            same = np.intersect1d(bank["stimulus"], kept)
+        else:  # names say nothing of pictures from elsewhere: embeddings tell
+            kept = np.intersect1d(kept, seen.run()["stimulus"])
+            other = unit_length(seen.of(kept), "embeddings of the encoder")[0].astype(np.float32)
+            found = np.zeros(len(kept), dtype=bool)
+            for shard in self._shards() if len(kept) else ():
+                one = unit_length(shard, "embeddings of the bank")[0].astype(np.float32)
+                found |= (other @ one.T).max(axis=1) > SAME_PICTURE
+            same = kept[found]
         if len(same):
             raise InvalidInput(
                 f"bank: {len(same)} of its pictures were shown to the brain outside of the encoder's training ({listed(same, 3)}), and "

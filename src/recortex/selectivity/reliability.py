@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
+from recortex.errors import InvalidInput
 from recortex.metrics import permutation_p, permute_pairs
 
 SAME = 1e-5
@@ -55,3 +58,27 @@ def held_out_p(
     reached = np.einsum("su,su->u", moved, weighted)
     compared = np.where(reached > 0, reached / np.sqrt(2), reached) if several else reached
     return np.clip(np.einsum("tu,tu->u", y, f), -1, 1), permutation_p(compared, null, SAME)
+
+
+def check_ways(stimulus: np.ndarray, level: float) -> None:
+    """Refuse trials that can be exchanged in so few ways that no p could be small.
+
+    Parameters
+    ----------
+    stimulus : (trial,) str array
+        Only stimuli with equal numbers of trials change places.
+    level : float
+        What p has to reach.
+
+    Raises
+    ------
+    InvalidInput
+    """
+    _, shown = np.unique(stimulus, return_counts=True)
+    ways = sum(math.lgamma(1 + count) for count in np.unique(shown, return_counts=True)[1].tolist())
+    if ways < -math.log(level):
+        raise InvalidInput(
+            f"{len(shown)} stimuli, of which only those shown equally often change places, can be exchanged in "
+            f"{round(math.exp(ways))} ways, so no p is below {math.exp(-ways):.2g}, and level is {level:g}; hold out more stimuli, or "
+            "show them equally often"
+        )
