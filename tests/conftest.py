@@ -1,6 +1,7 @@
 """What every test stands on: a cache and data folder of its own, one thread, and no data but what it asks for."""
 
 import os
+import signal
 
 # before NumPy is first imported: xdist has a process a core already
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -10,6 +11,10 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+# a shell that starts the tests in the background has them ignore Ctrl-C, and what they start inherits it
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
