@@ -71,7 +71,7 @@ class ClipCap(Pretrained, DecodedCaptions):
         """The captioner reads embeddings as long as the decoder's, and can write captions as long as are asked for."""
         super().check_files(found)
         features, room = sizes_of_captioner(found.folder)
-        decoded = self._decoded_features()
+        decoded = self.decoder.width()
         if decoded is not None and decoded != features:
             raise InvalidInput(
                 f"ClipCap: its captioner in {found.folder} reads embeddings (trial, {features}), and the decoder gives "
@@ -102,10 +102,3 @@ class ClipCap(Pretrained, DecodedCaptions):
             for start in steps(range(0, len(given), self.batch), "batches of captions"):
                 written += captioner.captions(given[start : start + self.batch], self.beams, self.most, self.batch)
         return np.array(written, dtype=str)
-
-    def _decoded_features(self) -> int | None:
-        """How many features are decoded, where that can be told before a run."""
-        for stage in (self.decoder, self.decoder.target()):
-            if "feature" in (sizes := stage.foresee()):
-                return sizes["feature"]
-        return None

@@ -28,6 +28,10 @@ class DecodedFeatures(Stage):
         """The features that are decoded."""
         raise TypeError(f"{type(self).__name__} has no target")
 
+    def width(self) -> int | None:
+        """How many features are decoded a trial; None where that cannot be told before a run."""
+        return self.foresee().get("feature", self.target().foresee().get("feature"))
+
     def responses(self) -> Responses:
         """The brain that is read."""
         raise TypeError(f"{type(self).__name__} reads no brain")

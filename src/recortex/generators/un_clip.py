@@ -153,13 +153,13 @@ class UnCLIP(Pretrained, GeneratedPictures):
         where = str(found.folder)
         if self._coder() is None and not self._ships_autoencoder() and not (found.folder / AUTOENCODER).is_dir():
             raise InvalidInput(f"UnCLIP: {where} holds no autoencoder (folder {AUTOENCODER}); name one with latents")
-        width = _width(self.decoder)
+        width = self.decoder.width()
         if width is not None and width != sizes.embedding:
             raise InvalidInput(
                 f"UnCLIP: decoder decodes embeddings of shape ({width},) and the diffusion model in {where} takes ({sizes.embedding},); "
                 "decode the embedding that it was trained with"
             )
-        count = None if self.start is None else _width(self.start)
+        count = None if self.start is None else self.start.width()
         if count is not None and count != np.prod(sizes.latents):
             raise InvalidInput(
                 f"UnCLIP: start decodes {count} numbers a trial and the diffusion model in {where} takes latents of shape "
@@ -271,8 +271,3 @@ class UnCLIP(Pretrained, GeneratedPictures):
         assert isinstance(target, CLIP)
         config = target.config_here()
         return None if config is None else config["model_cfg"]["text_cfg"].get("width")
-
-
-def _width(decoder: DecodedFeatures) -> int | None:
-    """How many numbers are decoded a trial; None where that is not known yet."""
-    return decoder.foresee().get("feature", decoder.target().foresee().get("feature"))
