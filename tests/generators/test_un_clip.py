@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from recortex.checkpoints.autoencoder import load_autoencoder
-from recortex.checkpoints.latent_diffusion import pictures
+from recortex.checkpoints.latent_diffusion import load_latent_diffusion, pictures
 from recortex.data.picture_file import PictureFile
 from recortex.data.response_file import ResponseFile
 from recortex.decoders.decoded_captions import DecodedCaptions
@@ -19,6 +19,7 @@ from recortex.errors import InvalidInput
 from recortex.features.autoencoder_latents import AutoencoderLatents
 from recortex.features.clip import CLIP
 from recortex.features.pixels import Pixels
+from recortex.generators import un_clip
 from recortex.generators.latent_pictures import LatentPictures
 from recortex.generators.un_clip import UnCLIP
 from recortex.splits.fixed import FixedSplit
@@ -89,6 +90,28 @@ def test_a_picture_is_the_same_whatever_is_drawn_beside_it(drawn: Any) -> None:
     assert alone.shape == (TESTED, 32, 32, 3) and alone.min() >= 0 and alone.max() <= 1
     np.testing.assert_allclose(alone, together, atol=2e-5)
     assert len(np.unique(alone.reshape(TESTED, -1), axis=0)) == TESTED
+
+
+def test_the_first_sample_is_drawn_alone_from_models_that_stay_loaded(drawn: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = drawn(started=True, words=True, samples=3)
+    made = stage.run()
+    decoded, beside = stage.decoder.run()["decoded"], {"start": stage.start.run()["decoded"]}
+    loaded: list[Path] = []
+
+    def load(folder: Path) -> Any:
+        loaded.append(folder)
+        return load_latent_diffusion(folder)
+
+    monkeypatch.setattr(un_clip, "load_latent_diffusion", load)
+    key = stage.key()
+    with stage.held():
+        first, again = stage.picture(decoded, beside), stage.picture(decoded, beside)
+    assert len(loaded) == 1 and stage.key() == key
+    np.testing.assert_array_equal(first, again)
+    np.testing.assert_allclose(first, made["picture"], atol=2e-5)
+    np.testing.assert_allclose(first, made["samples"][:, 0] / 255, atol=0.5 / 255 + 2e-5)
+    stage.picture(decoded, beside)
+    assert len(loaded) == 2
 
 
 def test_seed_and_every_condition_change_what_is_drawn(drawn: Any) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import ClassVar
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
-from recortex.checkpoints.captioner import choose_captioner, load_captioner, sizes_of_captioner
+from recortex.checkpoints.captioner import Captioner, choose_captioner, load_captioner, sizes_of_captioner
 from recortex.checkpoints.finding import Found
 from recortex.checkpoints.pretrained import Pretrained
 from recortex.decoders.decoded_captions import DecodedCaptions
@@ -38,6 +40,7 @@ class ClipCap(Pretrained, DecodedCaptions):
     most: int = Field(default=50, ge=1)
 
     shipped: ClassVar[str] = "captioner"
+    _held: Captioner | None = PrivateAttr(default=None)
 
     def choose(self, names: set[str], where: str) -> list[str]:
         """Configuration, prefix, weights and tokenizer."""
@@ -83,6 +86,16 @@ class ClipCap(Pretrained, DecodedCaptions):
                 f"ClipCap: most: {self.most} tokens are more than the {room} that this captioner can write ({found.folder}); give fewer"
             )
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """The captioner stays loaded."""
+        with self._captioner() as captioner:
+            self._held = captioner
+            try:
+                yield
+            finally:
+                self._held = None
+
     def write(self, decoded: np.ndarray) -> np.ndarray:
         """The most probable captions that a beam search finds.
 
@@ -97,8 +110,16 @@ class ClipCap(Pretrained, DecodedCaptions):
 
         given = torch.from_numpy(np.array(decoded, dtype=np.float32))  # a copy: torch wants one of its own
         written: list[str] = []
-        with self.model_folder() as folder:
-            captioner = load_captioner(folder).to(self.device)
+        with self._captioner() as captioner:
             for start in steps(range(0, len(given), self.batch), "batches of captions"):
                 written += captioner.captions(given[start : start + self.batch], self.beams, self.most, self.batch)
         return np.array(written, dtype=str)
+
+    @contextmanager
+    def _captioner(self) -> Iterator[Captioner]:
+        """The captioner, loaded where it is not."""
+        if self._held is not None:
+            yield self._held
+            return
+        with self.model_folder() as folder:
+            yield load_captioner(folder).to(self.device)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar
 
 import numpy as np
@@ -46,6 +47,10 @@ class DecodedCaptions(Stage):
         (trial,) str array
         """
         raise TypeError(f"{type(self).__name__} writes no captions")
+
+    def held(self) -> AbstractContextManager[None]:
+        """Whatever is loaded to write captions stays loaded until the block ends."""
+        return nullcontext()
 
     def compute(self) -> dict[str, Any]:
         """A caption of each decoded trial."""

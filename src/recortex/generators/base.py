@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -55,6 +56,14 @@ class GeneratedPictures(Stage):
             picture, (trial, height, width, channel) between 0 and 1, and what else the stage returns.
         """
         raise TypeError(f"{type(self).__name__} makes no pictures")
+
+    def picture(self, decoded: np.ndarray, beside: Beside = NOTHING) -> np.ndarray:
+        """The pictures of `render` alone, for the controls, which show nothing else."""
+        return self.render(decoded, beside)["picture"]
+
+    def held(self) -> AbstractContextManager[None]:
+        """Whatever is loaded to make pictures stays loaded until the block ends."""
+        return nullcontext()
 
     def unconditional(self, rng: np.random.Generator) -> np.ndarray | None:
         """A picture a trial as this method makes them without any condition: what its own prior gives.

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from recortex.checkpoints import finding
 from recortex.checkpoints.autoencoder import choose_autoencoder, load_autoencoder
@@ -82,6 +82,7 @@ class UnCLIP(Pretrained, GeneratedPictures):
     seed: int = Field(default=0, ge=0)
 
     shipped: ClassVar[str] = "diffusion"
+    _held: Painter | None = PrivateAttr(default=None)
     returns: ClassVar[dict[str, Array]] = GeneratedPictures.returns | {
         "samples": Array(
             "trial",
@@ -184,11 +185,7 @@ class UnCLIP(Pretrained, GeneratedPictures):
         InvalidInput
             Models that do not fit together, or are damaged.
         """
-        texts = None if self.captions is None else self.captions.write(decoded).tolist()
-        with self._painter() as painter:
-            pictures = painter.paint(
-                len(decoded), self.samples, self._seeds(len(decoded)), decoded, beside.get("start"), texts, self.batch
-            )
+        pictures = self._painted(decoded, beside, self.samples)
         kept = np.zeros(len(decoded), dtype=int)
         if self.keep == "closest":
             kept = self._closest(pictures, decoded)
@@ -197,11 +194,34 @@ class UnCLIP(Pretrained, GeneratedPictures):
             made |= {"samples": np.round(pictures * 255).astype(np.uint8), "kept": kept}
         return made
 
+    def picture(self, decoded: np.ndarray, beside: Beside = NOTHING) -> np.ndarray:
+        """The pictures that are kept; where that is the first sample, no other one is drawn."""
+        if self.keep == "first":
+            return self._painted(decoded, beside, 1)[:, 0]
+        return super().picture(decoded, beside)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """All models stay loaded, the captioner too."""
+        with nullcontext() if self.captions is None else self.captions.held(), self._painter() as painter:
+            self._held = painter
+            try:
+                yield
+            finally:
+                self._held = None
+
     def unconditional(self, rng: np.random.Generator) -> np.ndarray:
         """Pictures of no particular content, from the same noise; the first sample of each, as there is nothing to be close to."""
         count = self.decoder.run().shape("row")[0]
         with self._painter() as painter:
             return painter.paint(count, 1, self._seeds(count)[:, :1], None, None, None, self.batch)[:, 0]
+
+    def _painted(self, decoded: np.ndarray, beside: Beside, samples: int) -> np.ndarray:
+        """(trial, sample, height, width, channel): the first samples of each trial."""
+        texts = None if self.captions is None else self.captions.write(decoded).tolist()
+        seeds = self._seeds(len(decoded))[:, :samples]
+        with self._painter() as painter:
+            return painter.paint(len(decoded), samples, seeds, decoded, beside.get("start"), texts, self.batch)
 
     def _seeds(self, trials: int) -> np.ndarray:
         """(trial, sample): what the noise of each picture is drawn from."""
@@ -229,7 +249,10 @@ class UnCLIP(Pretrained, GeneratedPictures):
 
     @contextmanager
     def _painter(self) -> Iterator[Painter]:
-        """All models, loaded."""
+        """All models, loaded where they are not."""
+        if self._held is not None:
+            yield self._held
+            return
         with ExitStack() as stack:
             folder = stack.enter_context(self.model_folder())
             model = load_latent_diffusion(folder)

@@ -59,8 +59,10 @@ class LatentDiffusionTraining(ModelTraining):
         Embeddings of the same.
     widths : tuple of int
         Channels at each resolution of the UNet, each half the one before.
+    told_width : int
+        Channels in which time and embedding reach every block, where they scale and shift what it holds.
     heads : int
-        Of the attention at the smallest resolution.
+        Of the attention, at the two smallest resolutions.
     without_embedding, without_words : float
         Share of the examples that are not told of one or the other.
     noisy : float
@@ -69,20 +71,21 @@ class LatentDiffusionTraining(ModelTraining):
         Of the 1,000 levels of noise, the highest.
     """
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     latents: AutoencoderLatents
     embeddings: CLIP
     captions: SimulatedCaptions
     held_out_latents: AutoencoderLatents
     held_out_embeddings: CLIP
-    widths: tuple[int, ...] = Field(default=(48, 96, 160), min_length=2)
+    widths: tuple[int, ...] = Field(default=(32, 80, 128, 160), min_length=2)
+    told_width: int = Field(default=384, ge=2)
     heads: int = Field(default=4, ge=1)
     without_embedding: float = Field(default=0.1, ge=0, le=1)
     without_words: float = Field(default=0.5, ge=0, le=1)
-    noisy: float = Field(default=0.5, ge=0, le=1)
+    noisy: float = Field(default=0.3, ge=0, le=1)
     noisiest: int = Field(default=600, ge=1, le=999)
-    steps: int = Field(default=24_000, ge=1)
+    steps: int = Field(default=30_000, ge=1)
     batch: int = Field(default=32, ge=2)
     learning_rate: float = Field(default=1e-3, gt=0, lt=1)
 
@@ -109,7 +112,7 @@ class LatentDiffusionTraining(ModelTraining):
         return Schedule(self.steps, self.learning_rate, warmup=500, average=0.9995, record=max(1, self.steps // 200))
 
     def recipe(self) -> Recipe:
-        """A UNet that attends at its smallest resolution alone."""
+        """A UNet whose blocks are scaled and shifted by what they are told, as few blocks are to learn much from an embedding."""
         import torch
         import torch.nn.functional as F
 
@@ -163,18 +166,20 @@ class LatentDiffusionTraining(ModelTraining):
         from diffusers import DDIMScheduler, DDPMScheduler, UNet2DConditionModel
         from diffusers.pipelines.stable_diffusion.stable_unclip_image_normalizer import StableUnCLIPImageNormalizer
 
-        plain = len(self.widths) - 1
+        plain = len(self.widths) - 2
         unet = UNet2DConditionModel(
             sample_size=shape[-1],
             in_channels=shape[0],
             out_channels=shape[0],
             block_out_channels=self.widths,
-            down_block_types=("DownBlock2D",) * plain + ("CrossAttnDownBlock2D",),
-            up_block_types=("CrossAttnUpBlock2D",) + ("UpBlock2D",) * plain,
+            down_block_types=("DownBlock2D",) * plain + ("CrossAttnDownBlock2D", "DownBlock2D"),
+            up_block_types=("UpBlock2D", "CrossAttnUpBlock2D") + ("UpBlock2D",) * plain,
             layers_per_block=1,
             attention_head_dim=self.heads,  # diffusers' name for the number of heads
             cross_attention_dim=token_size,
             norm_num_groups=8,
+            time_embedding_dim=self.told_width,
+            resnet_time_scale_shift="scale_shift",
             class_embed_type="projection",
             projection_class_embeddings_input_dim=2 * embeddings.shape[1],
         )

@@ -22,6 +22,7 @@ import numpy as np
 from recortex import disk
 from recortex.errors import InvalidInput
 from recortex.interrupts import held_back
+from recortex.pretraining._memory import keep_freed_memory
 from recortex.progress import steps
 
 if TYPE_CHECKING:
@@ -127,6 +128,7 @@ def train(recipe: Recipe, schedule: Schedule, folder: Path, seed: int, device: s
     """
     from lightning.pytorch import Trainer
 
+    keep_freed_memory()
     disk.make_folder(folder)
     kept = folder / "training.ckpt"
     module = _module(recipe, schedule, seed, kept)
@@ -286,7 +288,7 @@ def _module(recipe: Recipe, schedule: Schedule, seed: int, kept: Path) -> Any:
             wide = [weight for weight in recipe.network.parameters() if weight.requires_grad and weight.ndim > 1]
             narrow = [weight for weight in recipe.network.parameters() if weight.requires_grad and weight.ndim <= 1]
             groups = [{"params": wide, "weight_decay": schedule.decay}, {"params": narrow, "weight_decay": 0.0}]
-            optimiser = torch.optim.AdamW([group for group in groups if group["params"]], lr=schedule.rate)
+            optimiser = torch.optim.AdamW([group for group in groups if group["params"]], lr=schedule.rate, fused=True)
             rates = torch.optim.lr_scheduler.LambdaLR(optimiser, schedule.rate_at)
             return {"optimizer": optimiser, "lr_scheduler": {"scheduler": rates, "interval": "step"}}
 

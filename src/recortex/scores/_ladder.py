@@ -31,7 +31,7 @@ def rung_pictures(pictures: GeneratedPictures, stimuli: Pictures, labels: dict[s
     rng = np.random.default_rng([seed, 2])
     beside = {name: rung_features(decoder, labels) for name, decoder in pictures.beside().items()}
     made = {
-        rung: pictures.render(decoded, {name: rungs[rung] for name, rungs in beside.items()})["picture"]
+        rung: pictures.picture(decoded, {name: rungs[rung] for name, rungs in beside.items()})
         for rung, decoded in rung_features(pictures.decoder, labels).items()
         if all(rung in rungs for rungs in beside.values())
     }
@@ -39,7 +39,7 @@ def rung_pictures(pictures: GeneratedPictures, stimuli: Pictures, labels: dict[s
         made["unconditional"] = unconditional
     if not isinstance(pictures, NearestPicture):
         nearest = NearestPicture(decoder=pictures.decoder, stimuli=stimuli)
-        made["nearest"] = nearest.render(pictures.decoder.run()["decoded"])["picture"]
+        made["nearest"] = nearest.picture(pictures.decoder.run()["decoded"])
     return made
 
 

@@ -99,7 +99,7 @@ class PictureScores(DecodedScores):
 
     def remade(self, decoded: np.ndarray, beside: Beside = NOTHING) -> np.ndarray:
         """The pictures again."""
-        return self.pictures.render(decoded, beside)["picture"]
+        return self.pictures.picture(decoded, beside)
 
     def compute(self) -> dict[str, Any]:
         """Compare, resample, refit, climb the ladder.
@@ -119,9 +119,10 @@ class PictureScores(DecodedScores):
             decoder.run()["held_out_in"] if isinstance(decoder, Decoder) else None,
         )
         protocol, measure = self.measure(tested)
-        rungs = rung_pictures(self.pictures, self.stimuli, labels, self.seed)
         made = self.pictures.run()["picture"]
-        arrays, real = self.table(made, measure, protocol, rungs, self.guesses(tested, truth), self.ceilings(tested, truth))
+        with self.pictures.held():
+            rungs = rung_pictures(self.pictures, self.stimuli, labels, self.seed)
+            arrays, real = self.table(made, measure, protocol, rungs, self.guesses(tested, truth), self.ceilings(tested, truth))
         return (
             arrays
             | {"correlation": real["pixel_correlation", ""][0], "identification": real["two_way_identification", ""][0]}

@@ -100,8 +100,9 @@ class CaptionScores(DecodedScores):
         for control, guess in (("frequency", shares), ("commonest", commonest)):
             guessed = self._guessed(guess, true[shown], known, facts)
             guesses[control] = {("accuracy", fact): guessed[:, column] for column, fact in enumerate(FACTS)}
-        rungs = rung_captions(self.captions, self.truth, self._labels())
-        arrays, real = self.table(made, measure, "facts read in captions", rungs, guesses)
+        with self.captions.held():
+            rungs = rung_captions(self.captions, self.truth, self._labels())
+            arrays, real = self.table(made, measure, "facts read in captions", rungs, guesses)
         return arrays | {
             "fact": np.array(FACTS),
             "right": agreement(read_facts(made.tolist()), true[shown]),
