@@ -7,7 +7,7 @@ first is algebra on the kernel, the second needs a kernel of its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,17 +16,13 @@ from array_api_compat import array_namespace
 
 from recortex.linear.device import like, on_cpu, on_device
 from recortex.linear.folds import Fold
+from recortex.linear.kernel import FEATURES_AT_ONCE, kernel_of
 from recortex.linear.left_out import LeftOut, LeftOutTile, leave_out, moments_of
 from recortex.linear.moments import Moments
 from recortex.linear.path import RidgePath, shrinkage
 from recortex.linear.spectrum import Spectrum
 from recortex.linear.statistics import SufficientStatistics
 from recortex.linear.table import Table
-from recortex.linear.threads import SMALL_SIDE, blas_threads, side_by_side
-
-__all__ = ["Dual", "DualSplit", "column_blocks", "features_at_once", "kernel_of", "shifted"]
-
-FEATURES_AT_ONCE = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -289,48 +285,11 @@ class Dual:
         return on_cpu(self.final.path.vectors) / root[:, None]
 
 
-def kernel_of(X: Table, shift: np.ndarray, scale: np.ndarray, device: str | None, exact: bool = True) -> Any:
-    """Inner products of rows about a shift and divided by scales, (row, row), float64.
-
-    Without `exact`, products of some thousand features at a time are in the precision of X.
-    """
-
-    def product(piece: tuple[slice, np.ndarray]) -> Any:
-        values = on_device(shifted(shift, scale, *piece), device)
-        xp = array_namespace(values)
-        values = xp.astype(values, xp.float64) if exact else values
-        return values @ values.T
-
-    apart = device is None and len(X) <= SMALL_SIDE
-    total = sum(side_by_side(product, X.blocks(features_at_once(X.shape[1]) if apart else FEATURES_AT_ONCE), apart))
-    xp = array_namespace(total)
-    return xp.astype(total, xp.float64)
-
-
 def _is_above_rounding(path: RidgePath, kernel: Any, alphas: np.ndarray) -> bool:
     """Whether what float32 takes from a kernel is nothing beside its smallest eigenvalue and alpha."""
     # the spectral norm of independent errors is about twice the root of their number a row
     lost = 2 * len(kernel) ** 0.5 * float(np.finfo(np.float32).eps) * float(kernel.diagonal().max())
     return bool(lost <= 1e-4 * (float(path.eigenvalues[0]) + alphas.min()))
-
-
-def features_at_once(n_features: int) -> int:
-    """How many where blocks are worked on side by side: few enough that every thread has some."""
-    return int(np.clip(-(-n_features // blas_threads()), 1, FEATURES_AT_ONCE // 2))
-
-
-def column_blocks(X: Table, shift: np.ndarray, scale: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
-    """Shifted and scaled features, some columns at a time."""
-    for columns, values in X.blocks(FEATURES_AT_ONCE):
-        yield columns, shifted(shift, scale, columns, values)
-
-
-def shifted(shift: np.ndarray, scale: np.ndarray, columns: slice, values: np.ndarray) -> np.ndarray:
-    """A block of features about their shifts and divided by their scales."""
-    values = values - shift[columns].astype(values.dtype)
-    if not (scale[columns] == 1).all():
-        values /= scale[columns].astype(values.dtype)
-    return values
 
 
 def _scales(X: Table, train: np.ndarray, weight: np.ndarray | None, shift: np.ndarray) -> np.ndarray:

@@ -9,11 +9,20 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import _check_sample_weight
 
 from recortex.errors import InvalidInput, listed
-from recortex.linear.dual import FEATURES_AT_ONCE
 from recortex.linear.folds import Fold
+from recortex.linear.kernel import FEATURES_AT_ONCE
+from recortex.linear.selection import is_centred
 from recortex.linear.table import Table
 
-__all__ = ["check_weight_of_folds", "checked_alphas", "checked_groups", "checked_weight", "column_means", "near_means"]
+__all__ = [
+    "all_centred",
+    "check_weight_of_folds",
+    "checked_alphas",
+    "checked_groups",
+    "checked_weight",
+    "column_means",
+    "near_means",
+]
 
 _NEAR_ZERO = 4.0  # standard deviations between the mean of a target and 0 that cost no precision
 
@@ -69,3 +78,8 @@ def near_means(y: np.ndarray) -> np.ndarray:
     mean = some.mean(axis=0)
     shift = np.where(np.abs(mean) <= _NEAR_ZERO * some.std(axis=0), 0.0, mean)
     return shift.astype(y.dtype).astype(np.float64)
+
+
+def all_centred(table: Table) -> bool:
+    """Whether the mean of every column is 0, but for rounding."""
+    return all(is_centred(block).all() for _, block in table.blocks(FEATURES_AT_ONCE))

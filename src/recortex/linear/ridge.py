@@ -16,11 +16,12 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from recortex.errors import InvalidInput
 from recortex.linear.atom_rows import AtomRows
 from recortex.linear.design import Design
-from recortex.linear.dual import FEATURES_AT_ONCE, Dual
+from recortex.linear.dual import Dual
 from recortex.linear.fitted import Fitted, fit_targets
 from recortex.linear.folds import CrossValidation, Fold, resolve_folds
 from recortex.linear.independent import Units
 from recortex.linear.inputs import (
+    all_centred,
     check_weight_of_folds,
     checked_alphas,
     checked_groups,
@@ -28,7 +29,7 @@ from recortex.linear.inputs import (
     column_means,
 )
 from recortex.linear.primal import Primal
-from recortex.linear.selection import Selection, check, is_centred
+from recortex.linear.selection import Selection, check
 from recortex.linear.table import Table
 from recortex.linear.threads import blas_threads, side_by_side, threads_for_fit
 from recortex.linear.weights import DualWeights, PrimalWeights
@@ -215,7 +216,7 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
         with threads_for_fit(n_rows, n_features, n_targets):
             design = self._design(features, shift_x, weight, folds, alphas, dtype)
             units = None if self.selection == "kfold" else Units.of(features, groups, weight, self.fit_intercept)
-            centred = units is not None and not self.fit_intercept and units.count <= n_features and _all_centred(features)
+            centred = units is not None and not self.fit_intercept and units.count <= n_features and all_centred(features)
             axes = design.axes() if self.selection == "loo" else None
             selection = Selection(self.selection, self.scoring, alphas, design, units, axes, centred)
             width = n_features if self.solver_ == "primal" else n_rows
@@ -308,7 +309,3 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
         if len(features) != len(targets):
             raise InvalidInput(f"X has {len(features)} rows and y has {len(targets)}; they must be the same trials in one order")
         return flat, features, targets
-
-
-def _all_centred(table: Table) -> bool:
-    return all(is_centred(block).all() for _, block in table.blocks(FEATURES_AT_ONCE))

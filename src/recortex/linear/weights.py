@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from recortex.errors import InvalidInput
-from recortex.linear.dual import FEATURES_AT_ONCE, column_blocks, features_at_once, shifted
+from recortex.linear.kernel import FEATURES_AT_ONCE, column_blocks, features_at_once, shifted
 from recortex.linear.table import Table
 from recortex.linear.threads import SMALL_SIDE, side_by_side
 
