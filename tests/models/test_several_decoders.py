@@ -45,7 +45,7 @@ def overlaid(tmp_path):
 def test_every_control_takes_the_place_of_what_both_decoded(overlaid):
     pictures, stimuli = overlaid
     labels = {str(number): "odd" if number % 2 else "even" for number in range(24)}
-    made = rung_pictures(pictures, stimuli, labels, 0)
+    made = dict(rung_pictures(pictures, stimuli, labels, 0))
     assert set(made) == {"mean", "class_mean", "trial_order", "true_features", "nearest"}
     for rung in ("mean", "class_mean", "trial_order", "true_features"):
         one, two = (rung_features(decoder, labels)[rung] for decoder in (pictures.decoder, pictures.other))

@@ -61,9 +61,8 @@ class ClipCap(Pretrained, DecodedCaptions):
             raise InvalidInput(
                 f"ClipCap: decoder decodes CLIP's {said}, and a captioner reads pooled embeddings as they are; decode those"
             )
-        if self.model == "shipped" and self.folder is None and self.trained is None:
-            own = isinstance(target, CLIP) and target.model == "shipped" and target.folder is None and target.trained is None
-            if not own:
+        if self.is_shipped():
+            if not (isinstance(target, CLIP) and target.is_shipped()):
                 said = "CLIP by another model" if clip else target.type_name()
                 raise InvalidInput(
                     f"ClipCap: decoder decodes {said}, and the captioner that ships reads embeddings of the CLIP that ships "

@@ -123,7 +123,7 @@ class LatentDiffusion:
         guidance : float
             How far the conditions are followed: 1 as learnt, more exaggerates what they add; 0 is without them.
         level : int
-            How noisy the embeddings are said to be, as a step of the noise's schedule.
+            How noisy the embeddings are said to be, with noise added to match, as a step of the noise's schedule.
         start : (n, channel, y, x) tensor, optional
             Latents to begin at, under noise.
         strength : float
@@ -153,7 +153,7 @@ class LatentDiffusion:
         times = self.scheduler.timesteps
         latents = noise * self.scheduler.init_noise_sigma
         if start is not None:
-            times = times[len(times) - round(strength * len(times)) :]
+            times = times[len(times) - taken(len(times), strength) :]
             latents = start if not len(times) else self.scheduler.add_noise(start, noise, times[:1].expand(n))
         both = torch.cat([torch.zeros_like(labels), labels])
         words = torch.cat([empty.to(tokens).expand_as(tokens), tokens])
@@ -184,6 +184,11 @@ class LatentDiffusion:
                 f"the diffusion model takes latents of shape {self.latent_shape}, got {tuple(start.shape[1:])}; "
                 "use the autoencoder that it was trained with"
             )
+
+
+def taken(steps: int, strength: float) -> int:
+    """How many of the sampler's steps a start from given latents takes."""
+    return round(strength * steps)
 
 
 @dataclass(frozen=True)

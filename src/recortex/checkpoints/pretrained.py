@@ -74,6 +74,10 @@ class Pretrained(Stage):
         finding.check_name(self.model, self.revision)
         return self.model
 
+    def is_shipped(self) -> bool:
+        """Whether the model is the one that comes with recortex."""
+        return self.model == "shipped" and self.folder is None and self.trained is None
+
     def check_named(self) -> None:
         """Refuse a model that is named twice or not at all.
 

@@ -62,7 +62,7 @@ def of_image_text(loaded: OpenClip, device: str = "cpu") -> TextEncoder:
     device : str
     """
     network = to_device(loaded.model, device)
-    return TextEncoder(network, lambda texts: text_states(loaded, tokens_of(loaded, texts).to(device)))
+    return TextEncoder(network, lambda texts: text_states(loaded, tokens_of(loaded, texts, cut=True).to(device)))
 
 
 def choose_text_encoder(names: set[str], where: str) -> list[str]:
@@ -103,10 +103,7 @@ def load_text_encoder(folder: Path, device: str = "cpu") -> TextEncoder:
     context = int(model.config.max_position_embeddings)
 
     def read(texts: list[str]) -> torch.Tensor:
-        for text in texts:
-            if (count := len(tokenizer(text)["input_ids"])) > context:
-                raise InvalidInput(f"{shown(repr(text))} has {count} tokens and the text encoder reads {context}; shorten it")
-        tokens = tokenizer(texts, padding="max_length", max_length=context, return_tensors="pt")["input_ids"]
+        tokens = tokenizer(texts, padding="max_length", truncation=True, max_length=context, return_tensors="pt")["input_ids"]
         return network(tokens.to(device))[0]
 
     return TextEncoder(network, read)

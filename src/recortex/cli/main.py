@@ -98,14 +98,9 @@ def _load(pipeline: str, sets: list[str] | None, overlays: list[Path] | None, ea
     """Entries and nodes of every branch, and the pipeline's name."""
     from recortex.pipeline import build, entries
 
-    path = entries.pipeline_file(pipeline)
-    base = entries.read(path)
-    for file in overlays or []:
-        base = entries.overlay(base, entries.overlay_file(file, path))
-    for assignment in sets or []:
-        base = entries.override(base, assignment)
+    name, base = entries.gather(pipeline, overlays or [], sets or [])
     split = entries.branches(base, each or [])
-    return path.stem, split, {branch: build.build(one) for branch, one in split.items()}
+    return name, split, {branch: build.build(one) for branch, one in split.items()}
 
 
 @app.command()

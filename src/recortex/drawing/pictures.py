@@ -71,7 +71,7 @@ def picture_sheet(rows: Sequence[np.ndarray], names: Sequence[str], columns: Seq
     columns : sequence of str
         Names of the stimuli.
     notes : sequence of str, optional
-        A line below each column.
+        A line below each column, or more than one.
     """
     cells = []
     for column, name in enumerate(columns):

@@ -65,6 +65,11 @@ class AutoencoderLatents(PictureModel):
         places = (height // factor_of(config)) * (width // factor_of(config))
         return {"stimulus": seen["stimulus"], "feature": int(config.get("latent_channels", 4)) * places, "axis": 3}
 
+    def channels_here(self) -> int | None:
+        """How many channels the latents have; None where the model is to be fetched or trained."""
+        found = None if self.trained is not None else self._here()
+        return None if found is None else int(read_autoencoder_config(found.folder).get("latent_channels", 4))
+
     def look(self, folder: Path) -> Look:
         """The encoder."""
         import torch

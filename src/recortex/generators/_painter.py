@@ -47,7 +47,7 @@ class Painter:
         seeds: np.ndarray,
         embedding: np.ndarray | None,
         start: np.ndarray | None,
-        texts: list[str] | None,
+        texts: np.ndarray | None,
         batch: int,
     ) -> np.ndarray:
         """Pictures of every trial.
@@ -60,15 +60,14 @@ class Painter:
             None for pictures of no particular content.
         start : (trial, latent) array or None
             Latents to begin at, flat.
-        texts : list of str or None
+        texts : (trial,) str array or None
             What is said of each trial.
         batch : int
             How many pictures at a time.
 
         Returns
         -------
-        (trial, sample, height, width, channel) float32 array
-            From 0 to 1.
+        (trial, sample, height, width, channel) uint8 array
         """
         import torch
 
@@ -77,10 +76,10 @@ class Painter:
 
         empty = self.words.states([""])
         trial, flat = np.repeat(np.arange(trials), samples), seeds.reshape(-1)
-        made = []
+        shown: np.ndarray | None = None
         for first in progress(range(0, len(flat), batch), "batches of pictures"):
             some = trial[first : first + batch]
-            tokens = empty.expand(len(some), -1, -1) if texts is None else self.words.states([texts[row] for row in some])
+            tokens = empty.expand(len(some), -1, -1) if texts is None else self.words.states(texts[some].tolist())
             latents = self.model.draw(
                 None if embedding is None else of(embedding, some),
                 tokens,
@@ -92,6 +91,9 @@ class Painter:
                 start=None if start is None else of(start, some).reshape(-1, *self.model.latent_shape),
                 strength=self.strength,
             )
-            made.append(pictures(self.autoencoder, latents))
-        shown = np.concatenate(made)
+            drawn = np.round(pictures(self.autoencoder, latents) * 255).astype(np.uint8)
+            if shown is None:
+                shown = np.empty((len(flat), *drawn.shape[1:]), np.uint8)
+            shown[first : first + len(drawn)] = drawn
+        assert shown is not None  # there is a trial and a sample
         return shown.reshape(trials, samples, *shown.shape[1:])

@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import Field, PrivateAttr
 
 from recortex.checkpoints import finding
-from recortex.checkpoints.autoencoder import choose_autoencoder, load_autoencoder
+from recortex.checkpoints.autoencoder import choose_autoencoder, load_autoencoder, read_autoencoder_config
 from recortex.checkpoints.finding import Found
 from recortex.checkpoints.from_open_clip import words_of
 from recortex.checkpoints.latent_diffusion import (
@@ -19,6 +19,7 @@ from recortex.checkpoints.latent_diffusion import (
     choose_latent_diffusion,
     load_latent_diffusion,
     sizes_of_latent_diffusion,
+    taken,
 )
 from recortex.checkpoints.loading import to_device
 from recortex.checkpoints.pretrained import Pretrained
@@ -47,7 +48,7 @@ class UnCLIP(Pretrained, GeneratedPictures):
     start : DecodedFeatures, optional
         A decoder of AutoencoderLatents, of the same trials. Without it a picture starts from noise alone.
     captions : DecodedCaptions, optional
-        Captions written from `decoder`.
+        Captions written from `decoder`; the end of one that is too long for the text tower is not read.
     latents : AutoencoderLatents, optional
         Whose autoencoder makes pictures of latents; without it that of `start`, else the one in the model's own folder, else the one
         that recortex ships.
@@ -82,6 +83,7 @@ class UnCLIP(Pretrained, GeneratedPictures):
     seed: int = Field(default=0, ge=0)
 
     shipped: ClassVar[str] = "diffusion"
+    version: ClassVar[int] = 2
     _held: Painter | None = PrivateAttr(default=None)
     returns: ClassVar[dict[str, Array]] = GeneratedPictures.returns | {
         "samples": Array(
@@ -95,6 +97,7 @@ class UnCLIP(Pretrained, GeneratedPictures):
             about="all pictures of a trial, 0 to 255",
         ),
         "kept": Array("trial", dtype="int", units="", optional=True, about="which of them became the picture"),
+        "caption": Array("trial", dtype="str", units="", optional=True, about="what the model was told in words"),
     }
 
     def beside(self) -> dict[str, DecodedFeatures]:
@@ -112,7 +115,8 @@ class UnCLIP(Pretrained, GeneratedPictures):
         if self._ships_autoencoder():
             more["autoencoder"] = finding.look_for_shipped("autoencoder", choose_autoencoder).content()
         target = self.decoder.target()
-        if isinstance(target, CLIP) and target.trained is None:
+        own_words = extra is not None and any(name.startswith(f"{ENCODER}/") for name, _ in extra.get("files", ()))
+        if isinstance(target, CLIP) and target.trained is None and not own_words:
             more["words"] = words_of(target).key_extra()
         return {"model": extra} | more if more else extra
 
@@ -132,6 +136,17 @@ class UnCLIP(Pretrained, GeneratedPictures):
             raise InvalidInput(
                 "UnCLIP: decoder decodes embeddings of unit length, and the model takes them as they are; leave unit_length out"
             )
+        if self.is_shipped() and not target.is_shipped():
+            raise InvalidInput(
+                "UnCLIP: decoder decodes CLIP by another model, and the diffusion model that ships takes embeddings of the CLIP that "
+                "ships alone; decode those, or name a diffusion model of yours with folder"
+            )
+        coder = self._coder()
+        if self.is_shipped() and coder is not None and not coder.is_shipped():
+            raise InvalidInput(
+                f"UnCLIP: {'latents' if self.start is None else 'start'} is of another autoencoder, and the diffusion model that ships "
+                "draws latents of the one that ships alone; use that, or name a diffusion model of yours with folder"
+            )
         if self.start is not None:
             aim = self.start.target()
             if not isinstance(aim, AutoencoderLatents):
@@ -144,6 +159,11 @@ class UnCLIP(Pretrained, GeneratedPictures):
             raise InvalidInput("UnCLIP: captions must be written from the same decoder; name it in both")
         if self.start is None and "strength" in self.model_fields_set:
             raise InvalidInput("UnCLIP: strength goes with a start from decoded latents; name start, or leave strength out")
+        if self.start is not None and self.strength and not taken(self.steps, self.strength):
+            raise InvalidInput(
+                f"UnCLIP: strength: {self.strength:g} of {self.steps} steps is less than one step, so nothing would be drawn; give at "
+                f"least {1 / self.steps:g}, more steps, or 0 for what the autoencoder makes of the decoded latents"
+            )
         if self.keep == "closest" and self.samples == 1:
             raise InvalidInput("UnCLIP: keep: closest chooses among samples; ask for more than one, as samples: 4")
 
@@ -159,6 +179,12 @@ class UnCLIP(Pretrained, GeneratedPictures):
             raise InvalidInput(
                 f"UnCLIP: decoder decodes embeddings of shape ({width},) and the diffusion model in {where} takes ({sizes.embedding},); "
                 "decode the embedding that it was trained with"
+            )
+        channels = self._channels_here(found.folder)
+        if channels is not None and channels != sizes.latents[0]:
+            raise InvalidInput(
+                f"UnCLIP: the autoencoder makes pictures of latents with {channels} channels and the diffusion model in {where} draws "
+                f"latents of shape {sizes.latents}; use the autoencoder that it was trained with"
             )
         count = None if self.start is None else self.start.width()
         if count is not None and count != np.prod(sizes.latents):
@@ -185,19 +211,20 @@ class UnCLIP(Pretrained, GeneratedPictures):
         InvalidInput
             Models that do not fit together, or are damaged.
         """
-        pictures = self._painted(decoded, beside, self.samples)
+        texts = self._told(decoded)
+        pictures = self._painted(decoded, beside, texts, self.samples)
         kept = np.zeros(len(decoded), dtype=int)
         if self.keep == "closest":
             kept = self._closest(pictures, decoded)
-        made: dict[str, Any] = {"picture": pictures[np.arange(len(decoded)), kept]}
+        made: dict[str, Any] = {"picture": pictures[np.arange(len(decoded)), kept] / np.float32(255)}
         if self.samples > 1:
-            made |= {"samples": np.round(pictures * 255).astype(np.uint8), "kept": kept}
-        return made
+            made |= {"samples": pictures, "kept": kept}
+        return made if texts is None else made | {"caption": texts}
 
     def picture(self, decoded: np.ndarray, beside: Beside = NOTHING) -> np.ndarray:
         """The pictures that are kept; where that is the first sample, no other one is drawn."""
         if self.keep == "first":
-            return self._painted(decoded, beside, 1)[:, 0]
+            return self._painted(decoded, beside, self._told(decoded), 1)[:, 0] / np.float32(255)
         return super().picture(decoded, beside)
 
     @contextmanager
@@ -214,14 +241,18 @@ class UnCLIP(Pretrained, GeneratedPictures):
         """Pictures of no particular content, from the same noise; the first sample of each, as there is nothing to be close to."""
         count = self.decoder.run().shape("row")[0]
         with self._painter() as painter:
-            return painter.paint(count, 1, self._seeds(count)[:, :1], None, None, None, self.batch)[:, 0]
+            return painter.paint(count, 1, self._seeds(count)[:, :1], None, None, None, self.batch)[:, 0] / np.float32(255)
 
-    def _painted(self, decoded: np.ndarray, beside: Beside, samples: int) -> np.ndarray:
+    def _told(self, decoded: np.ndarray) -> np.ndarray | None:
+        """What is said of each trial, (trial,)."""
+        return None if self.captions is None else self.captions.write(decoded)
+
+    def _painted(self, decoded: np.ndarray, beside: Beside, texts: np.ndarray | None, samples: int) -> np.ndarray:
         """(trial, sample, height, width, channel): the first samples of each trial."""
-        texts = None if self.captions is None else self.captions.write(decoded).tolist()
         seeds = self._seeds(len(decoded))[:, :samples]
         with self._painter() as painter:
-            return painter.paint(len(decoded), samples, seeds, decoded, beside.get("start"), texts, self.batch)
+            start = None if self.start is None else beside["start"]
+            return painter.paint(len(decoded), samples, seeds, decoded, start, texts, self.batch)
 
     def _seeds(self, trials: int) -> np.ndarray:
         """(trial, sample): what the noise of each picture is drawn from."""
@@ -243,7 +274,7 @@ class UnCLIP(Pretrained, GeneratedPictures):
         with target.model_folder() as folder, torch.inference_mode():
             look = target.look(folder)
             for trial, samples in enumerate(pictures):
-                seen = look(np.round(samples * 255).astype(np.uint8)).to("cpu", torch.float32).numpy()
+                seen = look(samples).to("cpu", torch.float32).numpy()
                 likeness[trial] = seen @ aims[trial] / np.linalg.norm(seen, axis=1)
         return likeness.argmax(axis=1)
 
@@ -276,7 +307,7 @@ class UnCLIP(Pretrained, GeneratedPictures):
         return aim if isinstance(aim, AutoencoderLatents) else None
 
     def _ships_autoencoder(self) -> bool:
-        return self._coder() is None and self.model == "shipped" and self.folder is None and self.trained is None
+        return self._coder() is None and self.is_shipped()
 
     def _autoencoder_folder(self, folder: Path, stack: ExitStack) -> Path:
         coder = self._coder()
@@ -285,6 +316,15 @@ class UnCLIP(Pretrained, GeneratedPictures):
         if (folder / AUTOENCODER).is_dir():
             return folder / AUTOENCODER
         return finding.look_for_shipped("autoencoder", choose_autoencoder).folder
+
+    def _channels_here(self, folder: Path) -> int | None:
+        """Of the autoencoder's latents; None where that is not known beforehand."""
+        coder = self._coder()
+        if coder is not None:
+            return coder.channels_here()
+        if (folder / AUTOENCODER).is_dir():
+            return int(read_autoencoder_config(folder / AUTOENCODER).get("latent_channels", 4))
+        return None
 
     def _word_width(self, folder: Path) -> int | None:
         """How many numbers a text token has; None where that is not known beforehand."""

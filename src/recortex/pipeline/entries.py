@@ -107,6 +107,32 @@ def overlay_file(name: Path, pipeline: Path) -> Path:
     return ours[str(name)]
 
 
+def gather(pipeline: str | Path, overlays: Sequence[str | Path] = (), sets: Sequence[str] = ()) -> tuple[str, Entries]:
+    """A pipeline's name, and its entries under overlays and with fields set.
+
+    Parameters
+    ----------
+    pipeline : str or path
+        As of `pipeline_file`.
+    overlays : sequence of str or path
+        As of `overlay_file`, the last one on top.
+    sets : sequence of str
+        As of `override`: ``scenes.count=100``.
+
+    Raises
+    ------
+    InvalidInput
+        There is none of that name, or it cannot be read.
+    """
+    path = pipeline_file(pipeline)
+    entries = read(path)
+    for file in overlays:
+        entries = overlay(entries, overlay_file(Path(file), path))
+    for assignment in sets:
+        entries = override(entries, assignment)
+    return path.stem, entries
+
+
 def read(path: Path) -> Entries:
     """Read a pipeline file.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -68,7 +68,7 @@ class DecodedScores(TestedScores):
         made: np.ndarray,
         measure: Measure,
         protocol: str,
-        rungs: Mapping[str, np.ndarray],
+        rungs: Iterable[tuple[str, np.ndarray]],
         guesses: Mapping[str, Control],
         ceilings: Mapping[tuple[str, str], float] | None = None,
     ) -> tuple[dict[str, Any], Values]:
@@ -81,8 +81,8 @@ class DecodedScores(TestedScores):
         measure : callable
         protocol : str
             For the table of scores.
-        rungs : mapping of str to (trial, ...) array
-            What stands in its place on each rung of the ladder but `shuffled`.
+        rungs : iterable of (str, (trial, ...) array)
+            What stands in its place on each rung of the ladder but `shuffled`; one is made at a time, and not kept.
         guesses : mapping of str to mapping
             Further controls by what they reach, where they reach anything: (metric, subset) to a value a trial.
         ceilings : mapping of (metric, subset) to float, optional
@@ -98,11 +98,11 @@ class DecodedScores(TestedScores):
         names, truth = self.shown()
         decoder = self._main()
         real = measure(made, truth)
-        null, shuffled = self._null(names, measure, list(real))
+        null, shuffled = self._null(names, made, measure, list(real))
         controls: dict[str, Control] = {}
         if len(null):
             controls["shuffled"] = {place: values[truth] for place, values in shuffled.items()}
-        for control, other in rungs.items():
+        for control, other in rungs:
             controls[control] = {place: values for place, (values, _) in measure(other, truth).items()}
         controls |= guesses
 
@@ -154,7 +154,7 @@ class DecodedScores(TestedScores):
         return qualified(trials, self.unit())[rows]
 
     def _null(
-        self, tested: np.ndarray, measure: Measure, places: Sequence[tuple[str, str]]
+        self, tested: np.ndarray, made: np.ndarray, measure: Measure, places: Sequence[tuple[str, str]]
     ) -> tuple[np.ndarray, dict[tuple[str, str], np.ndarray]]:
         """Scores of fits on permuted pairs, (permutation, score), and what these reach on each tested stimulus, on average.
 
@@ -162,11 +162,12 @@ class DecodedScores(TestedScores):
         do not count, and lack some of its, which are NaN.
         """
         null: list[list[float]] = []
+        anew = self._refitted() and self.null == "refit"  # else what was made stays, and only the stimuli change places
         summed: dict[tuple[str, str], np.ndarray] = {}
         times: dict[tuple[str, str], np.ndarray] = {}
         for names, refit, beside in self._moved() if self.permutations else ():
             truth = np.searchsorted(tested, names)
-            compared = measure(self.remade(refit, beside), truth)
+            compared = measure(self.remade(refit, beside) if anew else made, truth)
             null.append([mean_of(compared[place][0]) if place in compared else NAN for place in places])
             for place in set(places) & set(compared):
                 values, _ = compared[place]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from recortex.data.base import Pictures, Responses
@@ -11,8 +13,10 @@ from recortex.generators.nearest_picture import NearestPicture
 from recortex.stage import walk
 
 
-def rung_pictures(pictures: GeneratedPictures, stimuli: Pictures, labels: dict[str, str], seed: int) -> dict[str, np.ndarray]:
-    """The pictures of every rung that applies, except `shuffled`, which needs refits.
+def rung_pictures(
+    pictures: GeneratedPictures, stimuli: Pictures, labels: dict[str, str], seed: int
+) -> Iterator[tuple[str, np.ndarray]]:
+    """The pictures of every rung that applies, except `shuffled`, which needs refits; made one rung at a time.
 
     Parameters
     ----------
@@ -24,23 +28,21 @@ def rung_pictures(pictures: GeneratedPictures, stimuli: Pictures, labels: dict[s
         Category of each stimulus; may be empty.
     seed : int
 
-    Returns
-    -------
-    dict of str to (trial, height, width, channel) arrays
+    Yields
+    ------
+    rung : str
+    (trial, height, width, channel) array
     """
     rng = np.random.default_rng([seed, 2])
     beside = {name: rung_features(decoder, labels) for name, decoder in pictures.beside().items()}
-    made = {
-        rung: pictures.picture(decoded, {name: rungs[rung] for name, rungs in beside.items()})
-        for rung, decoded in rung_features(pictures.decoder, labels).items()
-        if all(rung in rungs for rungs in beside.values())
-    }
+    for rung, decoded in rung_features(pictures.decoder, labels).items():
+        if all(rung in rungs for rungs in beside.values()):
+            yield rung, pictures.picture(decoded, {name: rungs[rung] for name, rungs in beside.items()})
     if (unconditional := pictures.unconditional(rng)) is not None:
-        made["unconditional"] = unconditional
+        yield "unconditional", unconditional
     if not isinstance(pictures, NearestPicture):
         nearest = NearestPicture(decoder=pictures.decoder, stimuli=stimuli)
-        made["nearest"] = nearest.picture(pictures.decoder.run()["decoded"])
-    return made
+        yield "nearest", nearest.picture(pictures.decoder.run()["decoded"])
 
 
 def rung_features(decoder: DecodedFeatures, labels: dict[str, str]) -> dict[str, np.ndarray]:

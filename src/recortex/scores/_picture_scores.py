@@ -139,13 +139,16 @@ class PictureScores(DecodedScores):
         names = result["stimulus"][some]
         seen = shown["picture"][rows_of(names, shown["stimulus"], "decoded stimuli", self.stimuli.where())] / 255
         notes = [self.note(result, row) for row in some]
+        if "caption" in made:
+            notes = [f"“{said}”\n{note}" for said, note in zip(made["caption"][some], notes, strict=True)]
         rows, labels, below = [seen, made["picture"][some]], ["seen", "decoded"], ""
         if "samples" in made:
-            samples = made["samples"][some] / np.float32(255)
+            apart, back = np.unique(some, return_inverse=True)  # read forwards, and only these
+            samples = made.read("samples", apart)[back] / np.float32(255)
             others = range(min(samples.shape[1], MOST_SAMPLES))
             rows += [samples[:, number] for number in others]
             labels += [f"sample {number + 1}" for number in others]
-            below = f", and below it {len(others)} of the {samples.shape[1]} samples that it was kept from"
+            below = f", and below it {len(others)} of the {samples.shape[1]} samples, from other noise, that it is one of"
         return [
             Figure(
                 "Seen and decoded",
@@ -162,7 +165,11 @@ class PictureScores(DecodedScores):
 
 
 def identified(
-    likeness: np.ndarray, truth: np.ndarray, category: np.ndarray | None = None, fold: np.ndarray | None = None
+    likeness: np.ndarray,
+    truth: np.ndarray,
+    category: np.ndarray | None = None,
+    fold: np.ndarray | None = None,
+    tolerance: float = TIE,
 ) -> Values:
     """How well trials identify the stimulus that was shown, among all tested and among some.
 
@@ -176,24 +183,26 @@ def identified(
         Of each tested stimulus.
     fold : (trial,) array, optional
         Which fold each trial was held out in.
+    tolerance : float
+        Likenesses that lie closer are the same.
     """
     same_stimulus = truth[:, None] == truth[None, :]
     ranked = {
-        "": identification_ranks(likeness, truth, tolerance=TIE),
-        "by_stimulus": identification_ranks(likeness[:, truth].T, np.arange(len(truth)), ~same_stimulus, tolerance=TIE),
+        "": identification_ranks(likeness, truth, tolerance=tolerance),
+        "by_stimulus": identification_ranks(likeness[:, truth].T, np.arange(len(truth)), ~same_stimulus, tolerance=tolerance),
     }
     if category is not None:
         ranked["within_category"] = identification_ranks(
-            likeness, truth, category[truth][:, None] == category[None, :], tolerance=TIE
+            likeness, truth, category[truth][:, None] == category[None, :], tolerance=tolerance
         )
     if fold is not None and len(np.unique(fold)) > 1:
         of_stimulus = np.empty(likeness.shape[1], dtype=fold.dtype)
         of_stimulus[truth] = fold
         together = fold[:, None] == of_stimulus[None, :]
-        ranked["within_fold"] = identification_ranks(likeness, truth, together, tolerance=TIE)
+        ranked["within_fold"] = identification_ranks(likeness, truth, together, tolerance=tolerance)
         if category is not None:
             both = together & (category[truth][:, None] == category[None, :])
-            ranked["within_category_and_fold"] = identification_ranks(likeness, truth, both, tolerance=TIE)
+            ranked["within_category_and_fold"] = identification_ranks(likeness, truth, both, tolerance=tolerance)
     values: Values = {}
     for subset, ranks in ranked.items():
         rivalled = ranks.candidates[ranks.candidates > 1]

@@ -102,7 +102,7 @@ class CaptionScores(DecodedScores):
             guesses[control] = {("accuracy", fact): guessed[:, column] for column, fact in enumerate(FACTS)}
         with self.captions.held():
             rungs = rung_captions(self.captions, self.truth, self._labels())
-            arrays, real = self.table(made, measure, "facts read in captions", rungs, guesses)
+            arrays, real = self.table(made, measure, "facts read in captions", rungs.items(), guesses)
         return arrays | {
             "fact": np.array(FACTS),
             "right": agreement(read_facts(made.tolist()), true[shown]),

@@ -16,6 +16,7 @@ from recortex.scores._picture_scores import PictureScores, Tested, identified, r
 from recortex.scores.image_scores import Grid, by_pixel
 from recortex.stage import Array, Result
 
+SAME_PICTURE = 1e-5  # a network's numbers for one picture differ this little, whatever else is in the batch
 QUESTIONS = ("kind", "background", "design", "colour", "count")
 
 
@@ -75,7 +76,7 @@ class JudgeScores(Pretrained, PictureScores):
         def measure(pictures: np.ndarray, truth: np.ndarray) -> Values:
             said = judge.verdicts(_in_colour(pictures), self.batch)
             values = by_pixel(grid.lay(pictures), seen[truth])
-            values |= identified(resembles(said["embedding"], candidates), truth, tested.category, tested.fold)
+            values |= identified(resembles(said["embedding"], candidates), truth, tested.category, tested.fold, SAME_PICTURE)
             for question in asked:
                 right = (said[question] == answers[question][truth]).astype(float)
                 values["accuracy", question] = right, len(judge.answers[question])
