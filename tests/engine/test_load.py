@@ -13,7 +13,9 @@ def test_stages_of_a_pipeline_come_by_the_names_of_its_entries() -> None:
     whole, tiny = recortex.load("demo"), recortex.load("pipelines/demo.yaml", overlays=["tiny"])
     written = entries.read(entries.pipeline_file("demo"))
     assert set(whole) == set(tiny) == set(written)
-    assert {name: stage.key() for name, stage in whole.items()} == {name: stage.key() for name, stage in build.build(written).items()}
+    assert {name: stage.key() for name, stage in whole.items()} == {
+        name: stage.key() for name, stage in build.build(written).items()
+    }
     assert tiny["scenes"].count == 160 and whole["scenes"].count == 800
     assert recortex.load("demo", ["tiny"], ["scenes.count=150"])["scenes"].count == 150
     assert tiny["decoder"].features == tiny["clip"]

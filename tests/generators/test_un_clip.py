@@ -139,7 +139,9 @@ def test_seed_and_every_condition_change_what_is_drawn(drawn: Any) -> None:
 def test_without_noise_a_picture_is_the_decoded_latents_decoded(drawn: Any, models: Path) -> None:
     stage = drawn(started=True, strength=0.0)
     latents = torch.from_numpy(stage.start.run()["decoded"].astype(np.float32)).reshape(-1, 4, 8, 8)
-    np.testing.assert_allclose(stage.run()["picture"], pictures(load_autoencoder(models / "autoencoder"), latents), atol=0.51 / 255)
+    np.testing.assert_allclose(
+        stage.run()["picture"], pictures(load_autoencoder(models / "autoencoder"), latents), atol=0.51 / 255
+    )
 
 
 def test_decoded_latents_alone_are_what_a_start_without_noise_gives(drawn: Any, models: Path, own: Any) -> None:
@@ -197,7 +199,8 @@ def test_the_end_of_a_caption_that_is_too_long_is_not_read(drawn: Any, tmp_path:
     for folder in ({}, {"folder": whole}):
         stage = drawn(**folder)
         one, other = (
-            stage.model_copy(update={"captions": Talkative(decoder=stage.decoder, ending=ending)}) for ending in ("", "a blue dog")
+            stage.model_copy(update={"captions": Talkative(decoder=stage.decoder, ending=ending)})
+            for ending in ("", "a blue dog")
         )
         np.testing.assert_array_equal(one.run()["picture"], other.run()["picture"])
         assert np.abs(one.run()["picture"] - stage.run()["picture"]).max() > 1e-4

@@ -76,10 +76,17 @@ def test_progress_goes_on_where_the_training_does(tmp_path):
 
 
 def test_the_state_is_kept_as_time_goes_by(tmp_path, monkeypatch):
+    kept: list[int] = []
+    keep = training.keep
+
+    def count(trainer, path):
+        keep(trainer, path)
+        kept.append(int(torch.load(path, weights_only=True)["global_step"]))
+
     monkeypatch.setattr(training, "KEPT_EVERY_S", 0.0)
+    monkeypatch.setattr(training, "keep", count)
     run(tmp_path / "whole")
-    seen = torch.load(tmp_path / "whole" / "training.ckpt", weights_only=True)
-    assert seen["global_step"] == SCHEDULE.steps
+    assert kept == [*range(1, SCHEDULE.steps + 1), SCHEDULE.steps]
 
 
 def test_a_training_killed_between_two_keepings_repeats_what_was_lost(tmp_path, monkeypatch):

@@ -61,13 +61,12 @@ class ClipCap(Pretrained, DecodedCaptions):
             raise InvalidInput(
                 f"ClipCap: decoder decodes CLIP's {said}, and a captioner reads pooled embeddings as they are; decode those"
             )
-        if self.is_shipped():
-            if not (isinstance(target, CLIP) and target.is_shipped()):
-                said = "CLIP by another model" if clip else target.type_name()
-                raise InvalidInput(
-                    f"ClipCap: decoder decodes {said}, and the captioner that ships reads embeddings of the CLIP that ships "
-                    "alone; decode those, or name a captioner of yours with folder"
-                )
+        if self.is_shipped() and not (isinstance(target, CLIP) and target.is_shipped()):
+            said = "CLIP by another model" if clip else target.type_name()
+            raise InvalidInput(
+                f"ClipCap: decoder decodes {said}, and the captioner that ships reads embeddings of the CLIP that ships "
+                "alone; decode those, or name a captioner of yours with folder"
+            )
 
     def check_files(self, found: Found) -> None:
         """The captioner reads embeddings as long as the decoder's, and can write captions as long as are asked for."""

@@ -115,8 +115,8 @@ class ExaminedModel(Checkpoint):
         return made
 
 
-def check_apart(held_out: Stimuli, trained: Stimuli, field: str) -> None:
-    """Refuse held-out scenes that a model is trained on.
+def check_apart(held_out: Stimuli, trained: Stimuli, field: str, used: str = "trained on") -> None:
+    """Refuse held-out scenes that a model is trained on, or that are `used` for something else.
 
     Raises
     ------
@@ -125,14 +125,14 @@ def check_apart(held_out: Stimuli, trained: Stimuli, field: str) -> None:
     if not isinstance(held_out, SimulatedScenes) or not isinstance(trained, SimulatedScenes):
         raise InvalidInput(f"{field}: models are trained and measured on SimulatedScenes, of which it is known what they show")
     if common := set(held_out.names()) & set(trained.names()):
-        raise InvalidInput(f"{field}: {len(common)} of its scenes are trained on ({min(common)}); give them another seed")
+        raise InvalidInput(f"{field}: {len(common)} of its scenes are {used} ({min(common)}); give them another seed")
 
 
 class ModelTraining(ExaminedModel):
     """A small model trained from a random start, as the folder of files that its own library loads.
 
     Weights are saved in half precision, and what is measured is measured on the saved model. A run that is stopped or killed goes on
-    where it was, and ends with the same weights.
+    where it was, and on a CPU ends with the same weights.
 
     Parameters
     ----------

@@ -12,6 +12,7 @@ from pydantic import Field
 from recortex.data.simulated.scene import BACKGROUNDS, COLOURS, DESIGNS, KINDS, MOST
 from recortex.data.simulated.scenes import SimulatedScenes
 from recortex.judging.judge import Judge, load_judge, normalised, save_judge
+from recortex.pretraining._prompts import designs_present
 from recortex.pretraining.base import Examined, ModelTraining, check_apart
 from recortex.pretraining.training import Recipe, Schedule
 from recortex.stage import Result
@@ -32,13 +33,14 @@ GOALS = {"kind": 0.97, "background": 0.99}
 BLUR = 1.0  # picture elements, of the blur under which it is measured
 NOISE = 0.05  # standard deviation of the noise under which it is measured
 SHOWN = 12
+EVERY = 0.5  # weight of the head that is not saved, as of a question
 
 
 class JudgeTraining(ModelTraining):
     """A judge: a ConvNeXt that names kind, design and colour of the largest thing, the background, and the count of things.
 
     It sees scenes that no other model sees, often blurred, noisy or off in colour as made pictures are, so that it judges by
-    what is there and not by how cleanly it is painted.
+    what is there and not by how cleanly it is painted. A head that is not saved is asked for every design in the scene.
 
     Parameters
     ----------
@@ -54,11 +56,13 @@ class JudgeTraining(ModelTraining):
 
     scenes: SimulatedScenes
     held_out: SimulatedScenes
-    steps: int = Field(default=12000, ge=1)
+    version: ClassVar[int] = 2
+
+    steps: int = Field(default=14_000, ge=1)
     batch: int = Field(default=32, ge=2)
-    learning_rate: float = Field(default=4e-3, gt=0, lt=1)
+    learning_rate: float = Field(default=2e-3, gt=0, lt=1)
     widths: tuple[int, int, int, int] = (32, 64, 128, 256)
-    depths: tuple[int, int, int, int] = (1, 1, 2, 1)
+    depths: tuple[int, int, int, int] = (2, 3, 2, 1)
     smoothing: float = Field(default=0.05, ge=0, lt=1)
 
     summary: ClassVar[str] = (
@@ -86,38 +90,45 @@ class JudgeTraining(ModelTraining):
 
     def schedule(self) -> Schedule:
         """With a moving average, which judges better."""
-        return Schedule(self.steps, self.learning_rate, decay=0.05, average=0.99)
+        return Schedule(self.steps, self.learning_rate, decay=0.05, average=0.999)
 
     def recipe(self) -> Recipe:
         """Cross-entropy of each question, on pictures that are moved, mirrored and damaged."""
         import timm
         import torch
+        from torch.nn import functional
 
         classes = sum(map(len, ANSWERS.values()))
-        network = timm.create_model(ARCHITECTURE, num_classes=classes, **self.arguments())
-        network.to(memory_format=torch.channels_last)
+        judge: Any = timm.create_model(ARCHITECTURE, num_classes=classes, **self.arguments())
+        judge.to(memory_format=torch.channels_last)
+        every = torch.nn.Linear(judge.num_features, len(ANSWERS["design"]))
+        network = torch.nn.ModuleDict({"judge": judge, "every": every})
         found = self.scenes.run()
+        present = torch.from_numpy(designs_present(found["design"]))
         pictures, wanted = found["picture"], truth(found)
         targets = {question: numbered(wanted[question], answers) for question, answers in ANSWERS.items()}
 
         def losses(rng: np.random.Generator) -> dict[str, torch.Tensor]:
-            device = next(network.parameters()).device
+            device = every.weight.device
             rows = rng.integers(len(pictures), size=self.batch)
-            seen = torch.from_numpy(pictures[rows]).to(device).permute(0, 3, 1, 2).to(torch.float32) / 255
-            scores = network(normalised(damaged(moved(seen)), MEAN, SD)).split([len(answers) for answers in ANSWERS.values()], 1)
-            return {
-                question: torch.nn.functional.cross_entropy(
+            shown = torch.from_numpy(pictures[rows]).to(device).permute(0, 3, 1, 2).to(torch.float32) / 255
+            before = judge.forward_head(judge.forward_features(normalised(damaged(moved(shown)), MEAN, SD)), pre_logits=True)
+            scores = judge.head.fc(before).split([len(answers) for answers in ANSWERS.values()], 1)
+            terms = {
+                question: functional.cross_entropy(
                     among, torch.from_numpy(targets[question][rows]).to(device), label_smoothing=self.smoothing
                 )
                 for question, among in zip(ANSWERS, scores, strict=True)
             }
+            there = functional.binary_cross_entropy_with_logits(every(before), present[rows].to(device))
+            return terms | {"every design": EVERY * present.shape[1] * there}  # the sum over designs
 
         return Recipe(network, losses)
 
     def save(self, network: torch.nn.Module, folder: Path) -> None:
         """As timm has it, with the labels in its configuration."""
         side = int(self.scenes.run().shape("picture")[1])
-        save_judge(Judge(network, ANSWERS, side, MEAN, SD), self.arguments(), folder)
+        save_judge(Judge(network.get_submodule("judge"), ANSWERS, side, MEAN, SD), self.arguments(), folder)
 
     def examine(self, folder: Path) -> Examined:
         """How often it is right about held-out scenes, as they are, blurred, and noisy."""
@@ -167,30 +178,40 @@ def numbered(words: np.ndarray, answers: Sequence[str]) -> np.ndarray:
 
 
 def moved(pictures: torch.Tensor) -> torch.Tensor:
-    """Pictures (n, 3, height, width), each mirrored or not, shifted a little, somewhat larger or smaller; edges are continued."""
+    """Pictures (n, 3, height, width), each mirrored or not and shifted a little; the edge is continued.
+
+    Half of them by whole picture elements, so that nothing is resampled, the others made somewhat larger or smaller, too.
+    """
     import torch
 
     count, device = len(pictures), pictures.device
-    size = 1 + 0.1 * (2 * torch.rand(count, device=device) - 1)
+    whole = torch.rand(count, device=device) < 0.5
+    size = torch.where(whole, 1.0, 1 + 0.1 * (2 * torch.rand(count, device=device) - 1))
     mirrored = 1 - 2.0 * torch.randint(2, (count,), device=device)
+    half = torch.tensor([pictures.shape[3], pictures.shape[2]], device=device) / 2
+    shift = 0.12 * (2 * torch.rand(count, 2, device=device) - 1)
     places = torch.zeros(count, 2, 3, device=device)
     places[:, 0, 0], places[:, 1, 1] = size * mirrored, size
-    places[:, :, 2] = 0.12 * (2 * torch.rand(count, 2, device=device) - 1)
+    places[:, :, 2] = torch.where(whole[:, None], (shift * half).round() / half, shift)
     grid = torch.nn.functional.affine_grid(places, list(pictures.shape), align_corners=False)
-    return torch.nn.functional.grid_sample(pictures, grid, padding_mode="reflection", align_corners=False)
+    return torch.nn.functional.grid_sample(pictures, grid, padding_mode="border", align_corners=False)
 
 
 def damaged(pictures: torch.Tensor) -> torch.Tensor:
-    """Pictures with what made ones suffer from: half of them blurred, half noisy, all a little off in colour and contrast."""
+    """Pictures with what made ones suffer from; a third stay as they are.
+
+    Of the others half are blurred, half noisy, all a little off in colour and contrast.
+    """
     import torch
 
     def drawn(*shape: int) -> torch.Tensor:
         return torch.rand(len(pictures), *shape, device=pictures.device)
 
-    pictures = blurred(pictures, 1.6 * (2 * drawn() - 1).clamp(min=0))
+    made = blurred(pictures, 1.6 * (2 * drawn() - 1).clamp(min=0))
     noise = 0.1 * (2 * drawn(1, 1, 1) - 1).clamp(min=0) * torch.randn_like(pictures)
     contrast, colour, light = 0.85 + 0.3 * drawn(1, 1, 1), 0.08 * (drawn(3, 1, 1) - 0.5), 0.12 * (drawn(1, 1, 1) - 0.5)
-    return ((pictures - 0.5) * contrast + 0.5 + colour + light + noise).clamp(0, 1)
+    made = ((made - 0.5) * contrast + 0.5 + colour + light + noise).clamp(0, 1)
+    return torch.where(drawn(1, 1, 1) < 1 / 3, pictures, made)
 
 
 def blurred(pictures: torch.Tensor, sd: torch.Tensor, reach: int = 4) -> torch.Tensor:

@@ -23,10 +23,13 @@ from recortex.checkpoints.latent_diffusion import (
 from recortex.checkpoints.loading import quietly
 from recortex.checkpoints.text_states import text_states
 from recortex.data.simulated.captions import SimulatedCaptions
+from recortex.data.simulated.scenes import SimulatedScenes
 from recortex.errors import InvalidInput
 from recortex.features.autoencoder_latents import AutoencoderLatents
 from recortex.features.clip import CLIP
+from recortex.pretraining.autoencoder import AutoencoderTraining
 from recortex.pretraining.base import Examined, ModelTraining, check_apart
+from recortex.pretraining.image_text import ImageTextTraining
 from recortex.pretraining.training import Recipe, Schedule
 
 if TYPE_CHECKING:
@@ -91,7 +94,7 @@ class LatentDiffusionTraining(ModelTraining):
 
     summary: ClassVar[str] = (
         "A UNet that draws the latents of a 64 x 64 picture from an image embedding and words, in the layout of Stable unCLIP: "
-        "`recortex.generators` and diffusers' own pipeline load it."
+        "`recortex.generators` loads it, and diffusers loads its parts."
     )
 
     def check_inputs(self) -> None:
@@ -100,12 +103,15 @@ class LatentDiffusionTraining(ModelTraining):
             raise InvalidInput("latents, embeddings and captions must be of the same scenes")
         if self.held_out_latents.stimuli != self.held_out_embeddings.stimuli:
             raise InvalidInput("held_out_latents and held_out_embeddings must be of the same scenes")
+        if self.embeddings.output != "pooled" or self.embeddings.unit_length:
+            raise InvalidInput("embeddings must be pooled and as long as the model makes them; leave output and unit_length out")
         if self.embeddings.trained is None or self.latents.trained is None:
             raise InvalidInput("latents and embeddings must be of models that this pipeline trains (their field trained)")
         pairs = ((self.held_out_embeddings, self.embeddings), (self.held_out_latents, self.latents))
-        if any(held_out.trained != mine.trained for held_out, mine in pairs):
+        if any(mine.model_copy(update={"stimuli": held_out.stimuli}) != held_out for held_out, mine in pairs):
             raise InvalidInput("held_out_latents and held_out_embeddings must be of the same models as latents and embeddings")
-        check_apart(self.held_out_embeddings.stimuli, self.captions.scenes, "held_out_embeddings")
+        for scenes in trained_on(self):
+            check_apart(self.held_out_embeddings.stimuli, scenes, "held_out_embeddings")
 
     def schedule(self) -> Schedule:
         """With a moving average of the weights, which draws better than the last ones."""
@@ -122,8 +128,7 @@ class LatentDiffusionTraining(ModelTraining):
         words, empty = self._words(), empty_words(self.embeddings)
         model = self._model(shape, embeddings, empty.shape[-1])
         unet = model.unet.to(memory_format=torch.channels_last)
-        ratio = model.scheduler.alphas_cumprod / (1 - model.scheduler.alphas_cumprod)
-        often = (1 + ratio).clamp(max=MOST_WEIGHT) / (1 + ratio)
+        often = how_often(model.scheduler.alphas_cumprod)
 
         def losses(rng: np.random.Generator) -> dict[str, torch.Tensor]:
             device = next(unet.parameters()).device
@@ -187,7 +192,7 @@ class LatentDiffusionTraining(ModelTraining):
         scheduler = DDIMScheduler(**schedule, timestep_spacing="trailing", rescale_betas_zero_snr=True)
         normaliser = StableUnCLIPImageNormalizer(embedding_dim=embeddings.shape[1])
         normaliser.mean.data = embeddings.mean(0, keepdim=True)
-        normaliser.std.data = embeddings.std(0, keepdim=True)
+        normaliser.std.data = embeddings.std(0, keepdim=True).clamp(min=1e-3)  # of a feature that never changes
         return LatentDiffusion(unet, scheduler, DDPMScheduler(beta_schedule="squaredcos_cap_v2"), normaliser)
 
     def save(self, network: torch.nn.Module, folder: Path) -> None:
@@ -205,7 +210,7 @@ class LatentDiffusionTraining(ModelTraining):
             whole.save_pretrained(folder / UNET, safe_serialization=True)
         model.scheduler.save_pretrained(folder / SCHEDULER)
         model.noising.save_pretrained(folder / NOISING)
-        model.normaliser.save_pretrained(folder / NORMALISER, safe_serialization=True)
+        model.normaliser.half().save_pretrained(folder / NORMALISER, safe_serialization=True)
         kinds = {UNET: whole, SCHEDULER: model.scheduler, NOISING: model.noising}
         index: dict[str, Any] = {name: ["diffusers", type(part).__name__] for name, part in kinds.items()}
         index[NORMALISER] = ["stable_diffusion", type(model.normaliser).__name__]
@@ -214,7 +219,10 @@ class LatentDiffusionTraining(ModelTraining):
         (folder / "model_index.json").write_text(json.dumps(dict(sorted(index.items())), indent=2) + "\n")
 
     def examine(self, folder: Path) -> Examined:
-        """How well it tells signal from noise in held-out latents with and without their embeddings, and some pictures it draws."""
+        """How well it tells signal from noise in held-out latents with and without their embeddings, and some pictures it draws.
+
+        Noise levels come as often as in training, evenly spread over how often they come.
+        """
         import torch
 
         model = load_latent_diffusion(folder)
@@ -225,7 +233,8 @@ class LatentDiffusionTraining(ModelTraining):
         empty = empty_words(self.embeddings)
         draw = torch.Generator().manual_seed(self.seed)
         n = len(clean)
-        time = torch.linspace(0, 999, n).long()[torch.randperm(n, generator=draw)]
+        reached = how_often(model.scheduler.alphas_cumprod).cumsum(0)
+        time = torch.searchsorted(reached / reached[-1], (torch.arange(n) + 0.5) / n)[torch.randperm(n, generator=draw)]
         noise = torch.randn(clean.shape, generator=draw)
         noisy, aim = model.scheduler.add_noise(clean, noise, time), model.scheduler.get_velocity(clean, noise, time)
         labels = model.condition(given, torch.zeros(n, dtype=torch.long), torch.zeros_like(given))
@@ -238,7 +247,10 @@ class LatentDiffusionTraining(ModelTraining):
                     ).square()
                     for at in torch.arange(n).split(64)
                 ]
-                figures[name] = float(torch.cat(squares).mean())
+                by_level = torch.cat(squares).mean((1, 2, 3))
+                figures[name] = float(by_level.mean())
+                for low, high in ((0, 300), (300, 600), (600, 1000)):
+                    figures[f"{name}_{low}_to_{high}"] = float(by_level[(time >= low) & (time < high)].mean())
         few = slice(0, SHOWN)
         words = empty.expand(SHOWN, -1, -1)
         drawn = {
@@ -250,6 +262,29 @@ class LatentDiffusionTraining(ModelTraining):
         rows = {"seen": self.held_out_latents.stimuli.run().read("picture", few) / np.float32(255)}
         rows |= {name: pictures(autoencoder, latents) for name, latents in drawn.items()}
         return Examined(figures, sheet=rows)
+
+
+def how_often(signal: torch.Tensor) -> torch.Tensor:
+    """How often each noise level is drawn, (level,), up to a factor.
+
+    Parameters
+    ----------
+    signal : (level,) tensor
+        Share of the variance that is signal at each level: the schedule's cumulated alphas.
+    """
+    ratio = signal / (1 - signal)
+    return (1 + ratio).clamp(max=MOST_WEIGHT) / (1 + ratio)
+
+
+def trained_on(diffusion: LatentDiffusionTraining) -> list[SimulatedScenes]:
+    """Scenes that the diffusion model, its image-text model and its autoencoder were trained on, as far as it is known."""
+    made = {diffusion.captions.scenes: None}
+    for trained in (diffusion.embeddings.trained, diffusion.latents.trained):
+        if isinstance(trained, ImageTextTraining):
+            made[trained.captions.scenes] = None
+        elif isinstance(trained, AutoencoderTraining) and isinstance(trained.scenes, SimulatedScenes):
+            made[trained.scenes] = None
+    return list(made)
 
 
 def empty_words(embeddings: CLIP) -> torch.Tensor:

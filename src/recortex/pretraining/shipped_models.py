@@ -4,28 +4,27 @@ from __future__ import annotations
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from pydantic import Field
 
-from recortex.checkpoints.autoencoder import Autoencoder, load_autoencoder
+from recortex.checkpoints.autoencoder import load_autoencoder
 from recortex.checkpoints.base import packed
-from recortex.checkpoints.latent_diffusion import LatentDiffusion, load_latent_diffusion, pictures
+from recortex.checkpoints.image_text import load_open_clip
+from recortex.checkpoints.latent_diffusion import load_latent_diffusion, pictures
+from recortex.checkpoints.text_encoder import of_image_text
 from recortex.errors import InvalidInput
 from recortex.features.autoencoder_latents import AutoencoderLatents
 from recortex.features.clip import CLIP
+from recortex.generators._painter import Painter
 from recortex.judging.judge import Judge, load_judge
 from recortex.metrics.identification import identification_ranks, k_way_accuracy
 from recortex.pretraining.base import Examined, ExaminedModel, check_apart
 from recortex.pretraining.captioner import CaptionerTraining
 from recortex.pretraining.card import figures_table
 from recortex.pretraining.judge import JudgeTraining
-from recortex.pretraining.latent_diffusion import LatentDiffusionTraining, empty_words
-from recortex.progress import steps
-
-if TYPE_CHECKING:
-    import torch
+from recortex.pretraining.latent_diffusion import LatentDiffusionTraining, trained_on
 
 SHOWN = 16
 SAID = ("kind", "background", "design", "colour", "count")
@@ -74,11 +73,13 @@ class ShippedModels(ExaminedModel):
             raise InvalidInput("held_out_latents must be of the autoencoder that diffusion was trained with")
         if self.held_out_latents.stimuli != self.held_out.stimuli:
             raise InvalidInput("held_out and held_out_latents must be of the same scenes")
-        check_apart(self.held_out.stimuli, self.validation.stimuli, "held_out")
+        check_apart(self.held_out.stimuli, self.validation.stimuli, "held_out", "chosen on, as those of validation")
+        makers = [*trained_on(self.diffusion), self.captioner.captions.scenes]
         for field, scenes in (("validation", self.validation.stimuli), ("held_out", self.held_out.stimuli)):
-            check_apart(scenes, self.diffusion.captions.scenes, field)
-            check_apart(scenes, self.judge.scenes, field)
-        check_apart(self.judge.scenes, self.diffusion.captions.scenes, "judge")
+            for seen in (*makers, self.judge.scenes):
+                check_apart(scenes, seen, field)
+        for seen in makers:
+            check_apart(self.judge.scenes, seen, "judge", "trained on by what it judges")
 
     def compute(self) -> dict[str, Any]:
         """Gather the five folders, and let the judge look."""
@@ -100,17 +101,17 @@ class ShippedModels(ExaminedModel):
                 mine = {figure: value for figure, value in examined.figures.items() if figure.startswith(name)}
                 with open(folder / name / "README.md", "a", encoding="utf-8") as file:
                     file.write(f"\n## As the judge sees it\n\n{figures_table(mine, examined.goals)}\n")
-            for name in ("image_text", "judge"):
+            guessed = self._guessed()
+            for name, found in (("image_text", guessed | {"retrieval among 200": 1 / 200}), ("judge", guessed)):
                 with open(folder / name / "README.md", "a", encoding="utf-8") as file:
-                    file.write(f"\n## What guessing reaches\n\n{figures_table(self._guessed(), {})}\n")
+                    file.write(f"\n## What guessing reaches\n\n{figures_table(found, {})}\n")
             return packed(folder) | examined.arrays()
 
     def _guessed(self) -> dict[str, float]:
-        """How often a guess by the frequency of each answer in held-out scenes is right; retrieval and comparisons by counting."""
+        """How often a guess by the frequency of each answer in held-out scenes is right."""
         truth = _truth(self.held_out.stimuli)
         counts = {name: np.unique(truth[name], return_counts=True)[1] / len(truth[name]) for name in SAID}
-        guessed = {name: float(np.sum(shares**2)) for name, shares in counts.items()}
-        return guessed | {"retrieval among 200": 1 / 200, "two-way identification": 0.5}
+        return {name: float(np.sum(shares**2)) for name, shares in counts.items()}
 
     def _examine(self, folder: Path) -> Examined:
         import torch
@@ -118,8 +119,10 @@ class ShippedModels(ExaminedModel):
         judge = load_judge(folder / "judge")
         autoencoder = load_autoencoder(folder / "autoencoder")
         model = load_latent_diffusion(folder / "diffusion")
-        painter = _Painter(model, autoencoder, empty_words(self.diffusion.embeddings), self.sampling_steps)
-        scored = {g: self._seen_in(painter, judge, self.validation, g) for g in self.guidances}
+        with self.diffusion.embeddings.model_folder() as place:
+            words = of_image_text(load_open_clip(place))
+        painters = {g: Painter(model, autoencoder, words, self.sampling_steps, g, 1.0, 0, "cpu") for g in self.guidances}
+        scored = {g: self._seen_in(painter, judge, self.validation) for g, painter in painters.items()}
         best = max(scored, key=lambda guidance: scored[guidance]["kind"] + scored[guidance]["background"])
 
         truth = _truth(self.held_out.stimuli)
@@ -131,18 +134,21 @@ class ShippedModels(ExaminedModel):
         figures = {f"autoencoder_kind_{name}": value for name, value in kinds.items()}
         figures["autoencoder_kind_kept"] = kinds["decoded"] / max(kinds["seen"], 1e-9)
 
-        embeddings = torch.from_numpy(self.held_out.run()["features"])
-        drawn = painter.paint(embeddings, best, 1)
-        again = painter.paint(embeddings[:SHOWN], best, 2)
-        other = judge.verdicts(drawn)
-        rivals = np.roll(np.arange(len(truth["kind"])), len(truth["kind"]) // 2)
-        nothing = painter.paint(None, best, 3, len(embeddings))
-        without = judge.verdicts(nothing)
-        figures["diffusion_guidance"] = best
-        figures |= {f"diffusion_{name}": float(np.mean(other[name] == truth[name])) for name in SAID}
-        figures["diffusion_two_way"] = two_way(other["embedding"], before["embedding"])
-        figures |= {f"diffusion_{name}_of_another_scene": float(np.mean(other[name] == truth[name][rivals])) for name in SAID[:2]}
-        figures |= {f"diffusion_{name}_of_nothing": float(np.mean(without[name] == truth[name])) for name in SAID[:2]}
+        embeddings = self.held_out.run()["features"]
+        drawn = _painted(painters[best], embeddings, 1)
+        again = _painted(painters[best], embeddings[:SHOWN], 2)
+        nothing = _painted(painters[best], None, 3, len(embeddings))
+        other, without = judge.verdicts(drawn), judge.verdicts(nothing)
+        figures |= {"diffusion_guidance": best, "diffusion_steps": self.sampling_steps}
+        # beside each figure what is reached without knowing the scene, by chance and by the model, and what its autoencoder leaves
+        for name, chance in self._guessed().items():
+            figures[f"diffusion_{name}"] = float(np.mean(other[name] == truth[name]))
+            figures[f"diffusion_{name}_by_chance"] = chance
+            figures[f"diffusion_{name}_of_nothing"] = float(np.mean(without[name] == truth[name]))
+            figures[f"diffusion_{name}_ceiling"] = float(np.mean(decoded[name] == truth[name]))
+        for ending, said in (("", other), ("_of_nothing", without), ("_ceiling", decoded)):
+            figures[f"diffusion_two_way{ending}"] = two_way(said["embedding"], before["embedding"])
+        figures["diffusion_two_way_by_chance"] = 0.5
         figures |= {f"validation_kind_guidance_{g:g}": found["kind"] for g, found in scored.items()}
         figures |= {f"validation_background_guidance_{g:g}": found["background"] for g, found in scored.items()}
         figures["megabytes"] = sum(path.stat().st_size for path in folder.rglob("*")) / 1e6
@@ -151,32 +157,18 @@ class ShippedModels(ExaminedModel):
         sheet = {name: row[:SHOWN] for name, row in (rows | {"of nothing": nothing}).items()}
         return Examined(figures, goals, sheet, [str(kind) for kind in truth["kind"][:SHOWN]])
 
-    def _seen_in(self, painter: _Painter, judge: Judge, embeddings: CLIP, guidance: float) -> dict[str, float]:
+    def _seen_in(self, painter: Painter, judge: Judge, embeddings: CLIP) -> dict[str, float]:
         """How often the judge finds in pictures what was in the scenes whose embeddings they are made from."""
-        import torch
-
-        said = judge.verdicts(painter.paint(torch.from_numpy(embeddings.run()["features"]), guidance, 0))
+        said = judge.verdicts(_painted(painter, embeddings.run()["features"], 0))
         truth = _truth(embeddings.stimuli)
         return {name: float(np.mean(said[name] == truth[name])) for name in SAID}
 
 
-class _Painter:
-    """Pictures from embeddings, in batches; each from a seed of its own."""
-
-    def __init__(self, model: LatentDiffusion, autoencoder: Autoencoder, empty: torch.Tensor, sampling_steps: int):
-        self.model, self.autoencoder, self.empty, self.sampling_steps = model, autoencoder, empty, sampling_steps
-
-    def paint(self, embeddings: torch.Tensor | None, guidance: float, sample: int, count: int = 0) -> np.ndarray:
-        """(n, height, width, 3) pictures from 0 to 1."""
-        n = count if embeddings is None else len(embeddings)
-        made = []
-        for start in steps(range(0, n, 64), "batches of pictures"):
-            seeds = [sample * 1_000_000 + row for row in range(start, min(start + 64, n))]
-            given = None if embeddings is None else embeddings[start : start + 64]
-            words = self.empty.expand(len(seeds), -1, -1)
-            latents = self.model.draw(given, words, self.empty, seeds, self.sampling_steps, guidance)
-            made.append(pictures(self.autoencoder, latents))
-        return np.concatenate(made)
+def _painted(painter: Painter, embeddings: np.ndarray | None, sample: int, count: int = 0) -> np.ndarray:
+    """(n, height, width, 3) pictures from 0 to 1, each from a seed of its own."""
+    n = count if embeddings is None else len(embeddings)
+    seeds = sample * 1_000_000 + np.arange(n)[:, None]
+    return painter.paint(n, 1, seeds, embeddings, None, None, batch=64)[:, 0] / np.float32(255)
 
 
 def _truth(scenes: Any) -> dict[str, np.ndarray]:

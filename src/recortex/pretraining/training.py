@@ -177,7 +177,7 @@ class _Numbers:
 
 
 def _sound(path: Path) -> tuple[Path | None, int]:
-    """A kept state that can be read, and how many steps it is from the start; a damaged one is removed, with a word."""
+    """A kept state that can be read, and how many steps it is from the start; a damaged one is set aside, with a word."""
     import torch
 
     if not path.exists():
@@ -185,10 +185,13 @@ def _sound(path: Path) -> tuple[Path | None, int]:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
         return path, int(state["global_step"])
+    except (OSError, MemoryError):
+        raise  # nothing is wrong with the state
     except Exception as error:  # whatever the parser stumbles over
-        said = f"{type(error).__name__}"
+        aside = path.with_suffix(".damaged")
+        said = f"{type(error).__name__}; it is {aside.name} now"
         logging.getLogger("recortex").warning("the kept state %s of a training is damaged (%s): it begins anew", path, said)
-        path.unlink()
+        os.replace(path, aside)
         return None, 0
 
 
