@@ -83,9 +83,13 @@ def examples(folder: Path) -> dict[str, Callable[[], Stage]]:
     category = of("CategoryDecoder", brain=brain)
     seen = of("CLIP", stimuli=digits, folder=tiny_models.open_clip(folder / "open_clip"))
     latents = of("AutoencoderLatents", stimuli=digits, folder=tiny_models.autoencoder(folder / "autoencoder", "kl"), size=16)
+    content = of("RidgeDecoder", brain=units, features=seen, split=of("HoldOut"))
+    captioner = tiny_models.captioner(folder / "captioner", 12, planted=False)
     drawn = of(
         "UnCLIP",
-        decoder=of("RidgeDecoder", brain=units, features=seen, split=of("HoldOut")),
+        decoder=content,
+        captions=of("ClipCap", decoder=content, folder=captioner, most=6),
+        samples=2,
         start=of("RidgeDecoder", brain=units, features=latents, split=of("HoldOut")),
         folder=tiny_models.latent_diffusion(folder / "diffusion", side=4),
         steps=2,
@@ -94,10 +98,10 @@ def examples(folder: Path) -> dict[str, Callable[[], Stage]]:
     embedded = of(
         "RidgeDecoder", brain=person, features=of("CLIP", stimuli=scenes, folder=folder / "open_clip"), split=of("FixedSplit")
     )
-    written = of("ClipCap", decoder=embedded, folder=tiny_models.captioner(folder / "captioner", 12, planted=False), most=6)
+    written = of("ClipCap", decoder=embedded, folder=captioner, most=6)
     chosen = of("RidgeEncoder", brain=person, features=embedded.features, split=of("Within", split=of("HoldOut", test=0.5)), cv=2)
     bank = of("CLIP", stimuli=of("SimulatedScenes", count=12, seed=3), folder=folder / "open_clip")
-    meant = of("BrainSCUBA", encoder=chosen, bank=bank, neighbours=3.0, level=0.99, folder=folder / "captioner", most=6)
+    meant = of("BrainSCUBA", encoder=chosen, bank=bank, neighbours=3.0, level=0.99, folder=captioner, most=6)
     judge = tiny_models.judge(folder / "judge", {"kind": ("house", "ball"), "count": ("1", "2")})
     made = [
         brain,

@@ -9,24 +9,24 @@ from typing import Any
 import pytest
 
 from recortex.data.about_units import about_units
+from recortex.data.simulated.scene import BACKGROUNDS, KINDS
 from recortex.pipeline import build, entries
 from recortex.pipeline.outputs import lay_out
 from recortex.pipeline.plan import make_plan
 from recortex.pipeline.run import run
 from tests import tiny_models
 
-PIPELINES = Path(__file__).parents[2] / "pipelines"
+ANSWERS = {"kind": tuple(KINDS), "background": tuple(BACKGROUNDS), "count": ("1", "2", "3")}
+DRAWN = """
+pictures: {type: UnCLIP, decoder: decoder, start: layout, captions: decoded_captions, samples: 2, steps: 4, strength: 0.7}
+picture_scores: {type: JudgeScores, pictures: pictures, stimuli: scenes, permutations: 2, resamples: 50}
+"""
 Rows = dict[tuple[str, str, str, str, str], dict[str, str]]
 
 
-def demo(*overlays: str, **sets: object) -> entries.Entries:
+def demo(*overlays: str | Path, **sets: object) -> entries.Entries:
     """The pipeline under overlays, with fields set by stage__field."""
-    base = entries.read(PIPELINES / "demo.yaml")
-    for name in overlays:
-        base = entries.overlay(base, PIPELINES / "overlays" / f"{name}.yaml")
-    for place, given in sets.items():
-        base = entries.override(base, f"{place.replace('__', '.')}={given}")
-    return base
+    return entries.gather("demo", overlays, [f"{place.replace('__', '.')}={given}" for place, given in sets.items()])[1]
 
 
 def ran(tmp_path: Path, base: entries.Entries) -> tuple[dict[str, Any], Rows, str]:
@@ -50,7 +50,7 @@ def value(
 
 
 def test_the_tiny_demo_goes_from_volumes_to_scores_of_captions_of_voxels(tmp_path: Path) -> None:
-    nodes, rows, report = ran(tmp_path, demo("demo_tiny"))
+    nodes, rows, report = ran(tmp_path, demo("tiny"))
     assert {stage for stage, *_ in rows} == {"encoding", "picture_scores", "caption_scores", "voxel_caption_scores"}
     for control in ("shuffled", "mean", "class_mean", "nearest", "true_features", "frequency"):
         assert ("caption_scores", "accuracy", "kind", control, "difference") in rows
@@ -73,9 +73,14 @@ def test_models_of_ones_own_take_the_place_of_those_that_ship(tmp_path: Path) ->
     eye, words = tiny_models.open_clip(models / "image_text"), tiny_models.captioner(models / "captioner", 12, planted=False)
     own = {"clip__folder": eye, "bank__folder": eye, "latents__folder": tiny_models.autoencoder(models / "autoencoder")}
     own |= {"decoded_captions__folder": words, "voxel_captions__folder": words, "voxel_captions__level": 0.99}
+    own |= {"pictures__folder": tiny_models.latent_diffusion(models / "diffusion", side=16)}
+    own |= {"picture_scores__folder": tiny_models.judge(models / "judge", ANSWERS)}
     shorter = {"decoded_captions__most": 4, "voxel_captions__most": 4, "voxel_caption_scores__level": 0.99}
+    drawn = tmp_path / "drawn.yaml"
+    drawn.write_text(DRAWN)
     base = demo(
-        "demo_tiny",
+        "tiny",
+        drawn,
         scenes__count=60,
         bold__own=40,
         bold__shared=20,
@@ -85,18 +90,32 @@ def test_models_of_ones_own_take_the_place_of_those_that_ship(tmp_path: Path) ->
         **shorter,
     )
     nodes = build.build(base)
-    wanted = ["pictures", "decoded_captions", "voxel_captions", "voxel_caption_scores"]
+    wanted = ["pictures", "picture_scores", "decoded_captions", "voxel_captions", "voxel_caption_scores"]
     for name in wanted:
         nodes[name].check_ready()
         nodes[name].run()
     assert nodes["clip"].run().shape("features") == (60, 12)
-    assert nodes["pictures"].run().shape("picture") == (20, 64, 64, 3)
+    made = nodes["pictures"].run()
+    assert made.shape("samples") == (20, 2, 64, 64, 3) and made["caption"].all()
+    scored = nodes["picture_scores"].run()
+    assert {"", "shuffled", "mean", "class_mean", "unconditional", "nearest", "true_features", "frequency", "commonest"} == set(
+        scored["control"]
+    )
     assert set(" ".join(nodes["decoded_captions"].run()["caption"]).split()) <= set(tiny_models.VOCABULARY)
 
     wide = tiny_models.captioner(models / "wide", 20, planted=False)
-    base = demo("demo_tiny", **(own | {"decoded_captions__folder": wide}))
-    (refused,) = (item for item in make_plan({"": build.build(base)}).items if item.state == "missing")
-    assert "(trial, 20)" in str(refused) and "(trial, 12)" in str(refused)
+    said = refused(drawn, own | {"decoded_captions__folder": wide})["decoded_captions"]
+    assert "(trial, 20)" in said and "(trial, 12)" in said
+    wide = tiny_models.latent_diffusion(models / "wide_diffusion", features=20, side=16)
+    assert "(20,)" in (said := refused(drawn, own | {"pictures__folder": wide})["pictures"]) and "(12,)" in said
+    large = tiny_models.latent_diffusion(models / "large_diffusion", side=32)
+    assert "1024 numbers" in (said := refused(drawn, own | {"pictures__folder": large})["pictures"]) and "(4, 32, 32)" in said
+
+
+def refused(drawn: Path, own: dict[str, Any]) -> dict[str, str]:
+    """What `plan` says of entries that cannot be made, by their names."""
+    items = make_plan({"": build.build(demo("tiny", drawn, **own))}).items
+    return {item.name: item.reason for item in items if item.state == "missing"}
 
 
 @pytest.mark.slow
