@@ -118,7 +118,7 @@ class LatentDiffusionTraining(ModelTraining):
         return Schedule(self.steps, self.learning_rate, warmup=500, average=0.9995, record=max(1, self.steps // 200))
 
     def recipe(self) -> Recipe:
-        """A UNet whose blocks are scaled and shifted by what they are told, as few blocks are to learn much from an embedding."""
+        """A UNet whose blocks are scaled and shifted by time and embedding: an embedding that is only added is learnt slowly."""
         import torch
         import torch.nn.functional as F
 
