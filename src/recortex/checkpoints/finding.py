@@ -69,7 +69,9 @@ def look_for_shipped(name: str, choose: Choose) -> Found:
     """
     folder = MODELS / name
     if not folder.is_dir():
-        raise MissingData(f"this installation of recortex ships no {name} model ({folder} is not there); install it anew")
+        raise MissingData(
+            f"this installation of recortex ships no {name} model ({folder} is not there); name one with folder, or install it anew"
+        )
     return look_in(folder, choose)
 
 
