@@ -19,7 +19,7 @@ from recortex.errors import InvalidInput
 from recortex.features.autoencoder_latents import AutoencoderLatents
 from recortex.features.clip import CLIP
 from recortex.features.pixels import Pixels
-from recortex.generators import un_clip
+from recortex.generators import _parts
 from recortex.generators.latent_pictures import LatentPictures
 from recortex.generators.un_clip import UnCLIP
 from recortex.splits.fixed import FixedSplit
@@ -108,7 +108,7 @@ def test_the_first_sample_is_drawn_alone_from_models_that_stay_loaded(drawn: Any
         loaded.append(folder)
         return load_latent_diffusion(folder)
 
-    monkeypatch.setattr(un_clip, "load_latent_diffusion", load)
+    monkeypatch.setattr(_parts, "load_latent_diffusion", load)
     key = stage.key()
     with stage.held():
         first, again = stage.picture(decoded, beside), stage.picture(decoded, beside)

@@ -12,7 +12,14 @@ from recortex.errors import InvalidInput
 from recortex.pretraining.autoencoder import AutoencoderTraining, as_input, as_pictures, fold, local_contrast, psnr
 
 SCENES, HELD_OUT = SimulatedScenes(count=32, seed=5), SimulatedScenes(count=16, seed=6)
-FEW = {"steps": 3, "batch": 4, "widths": (16, 64), "channels": 4, "encoder_blocks": (1, 1), "decoder_blocks": (1, 1)}
+FEW = {"steps": 3, "batch": 4, "channels": 4, "encoder_blocks": (1, 1), "decoder_blocks": (1, 1)}
+FEW |= {"encoder_widths": (16, 64), "decoder_widths": (16, 64)}
+THREE = {
+    "encoder_widths": (16, 64, 128),
+    "decoder_widths": (16, 64, 64),
+    "encoder_blocks": (1, 1, 1),
+    "decoder_blocks": (1, 1, 1),
+}
 
 
 def training(**fields) -> AutoencoderTraining:
@@ -60,7 +67,7 @@ def test_training_brings_pictures_nearer_and_measures_the_saved_model():
     measured = figures(made)
     assert made["loss"][-1].sum() < made["loss"][0].sum()
     assert measured["psnr_db"] > 19
-    assert made["term"].tolist() == ["square"]
+    assert made["term"].tolist() == ["square", "kind", "design", "part"]
     with stage.folder() as folder:
         model = AutoencoderDC.from_pretrained(folder).eval()
     pictures = HELD_OUT.run()["picture"]
@@ -107,29 +114,63 @@ def test_the_ratio_of_peak_to_error_is_that_by_hand():
     assert psnr(seen, np.stack([seen[0], seen[1] + 0.1])) == pytest.approx(20 + 10 * np.log10(2))
 
 
-@pytest.mark.parametrize("channels", [2, 8])
-def test_it_starts_as_the_principal_components_of_patches(channels):
+@pytest.mark.parametrize(("channels", "more"), [(2, {}), (8, {}), (24, THREE)])
+def test_it_starts_as_the_principal_components_of_patches(channels, more):
     """Held against scikit-learn's, on pictures that the components were not taken from."""
     from sklearn.decomposition import PCA
 
-    network = training(channels=channels).recipe().network["autoencoder"].eval()
+    stage = training(channels=channels, **more)
+    network, side = stage.recipe().network["autoencoder"].eval(), 2 ** len(stage.encoder_widths)
     seen, other = as_input(SCENES.run()["picture"]), as_input(HELD_OUT.run()["picture"])
-    patches = [torch.nn.functional.pixel_unshuffle(some, 4).movedim(1, -1).flatten(0, 2).numpy() for some in (seen, other)]
+    patches = [torch.nn.functional.pixel_unshuffle(some, side).movedim(1, -1).flatten(0, 2).numpy() for some in (seen, other)]
     components = PCA(channels).fit(patches[0])
     wanted = components.inverse_transform(components.transform(patches[1]))
     with torch.no_grad():
         decoded = network.decode(network.encode(other).latent).sample
-    made = torch.nn.functional.pixel_unshuffle(decoded, 4).movedim(1, -1).flatten(0, 2).numpy()
+    made = torch.nn.functional.pixel_unshuffle(decoded, side).movedim(1, -1).flatten(0, 2).numpy()
     error, best = np.mean((made - patches[1]) ** 2), np.mean((wanted - patches[1]) ** 2)
     assert best <= error < 1.1 * best
     assert np.corrcoef(made.ravel(), wanted.ravel())[0, 1] > 0.995
 
 
-def test_widths_without_room_for_a_patch_are_refused():
-    with pytest.raises(InvalidInput, match="widths: the first is a multiple of 4 from 16 on"):
-        training(widths=(8, 48)).check_ready()
-    with pytest.raises(InvalidInput, match="encoder_blocks and decoder_blocks are 1 or more"):
-        training(decoder_blocks=(0, 1)).run()
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"decoder_blocks": (0, 1)}, "encoder_blocks and decoder_blocks are 1 or more"),
+        ({"decoder_blocks": (1, 1, 1)}, "one number each per resolution"),
+        ({"encoder_widths": (18, 64)}, "encoder_widths: each is a multiple of 4 and divides four times the one before"),
+        ({"decoder_widths": (16, 48)}, "decoder_widths: each is a multiple of 4 and divides four times the one before"),
+        ({"decoder_widths": (12, 48)}, "decoder_widths: all but the last have room for a patch's colours, 13 or more"),
+        (THREE | {"decoder_widths": (16, 32, 64)}, "all but the last have room for a patch's colours, 13, 48 or more"),
+        ({"encoder_widths": (4, 8), "channels": 12}, "end with no fewer than the latents' channels, 12"),
+    ],
+)
+def test_widths_that_cannot_be_are_refused(changed, said):
+    with pytest.raises(InvalidInput, match=said):
+        training(**changed).check_ready()
+
+
+def test_training_makes_what_is_where_readable_from_the_latents():
+    """The reading itself is learnt as well, but from latents that stay as they are it cannot learn as much."""
+    from recortex.pretraining._cells import cell_losses, cells_of
+
+    cells, pictures = cells_of(SCENES.run(), 16), as_input(SCENES.run()["picture"])
+
+    def cost(parts: list[str]) -> float:
+        recipe = training(meaning=1.0, meaning_noise=0.0, batch=8).recipe()
+        network, rng = recipe.network.train(), np.random.default_rng(0)
+        torch.manual_seed(0)
+        optimiser = torch.optim.Adam([weight for part in parts for weight in network[part].parameters()], 2e-3)
+        for _ in range(60):
+            optimiser.zero_grad()
+            terms = recipe.losses(rng)
+            sum(loss for name, loss in terms.items() if name != "square").backward()
+            optimiser.step()
+        with torch.no_grad():
+            latents = network["standard"](network["autoencoder"].encoder(pictures))
+            return float(sum(cell_losses(network["read"](latents), cells).values()))
+
+    assert cost(["autoencoder", "read"]) < 0.9 * cost(["read"])
 
 
 def test_held_out_scenes_that_are_trained_on_are_refused():

@@ -79,7 +79,7 @@ def test_every_model_loads_in_its_own_library(place: Path) -> None:
     with torch.inference_mode():
         assert clip.float().encode_text(numbers).shape == (1, clip.text_projection.shape[1])
         latents = coder.float().encode(torch.zeros(1, 3, 64, 64)).latent
-        assert latents.shape == (1, 10, 16, 16) == (1, unet.config.in_channels, *[unet.config.sample_size] * 2)
+        assert latents.shape == (1, 24, 8, 8) == (1, unet.config.in_channels, *[unet.config.sample_size] * 2)
         assert writer.config.vocab_size >= int(numbers.max())
         assert judge.eval()(torch.zeros(1, 3, 64, 64)).ndim == 2
 
@@ -92,7 +92,7 @@ def test_recortex_loads_what_was_exported_as_it_loads_any_folder(place: Path) ->
 
     scenes = SimulatedScenes(count=5, seed=9)
     with store.use(store.Store(place / "cache")):
-        for kind, name, size in ((CLIP, "image_text", None), (AutoencoderLatents, "autoencoder", 2560)):
+        for kind, name, size in ((CLIP, "image_text", None), (AutoencoderLatents, "autoencoder", 1536)):
             made = kind(stimuli=scenes, folder=place / "models" / name).run()["features"]
             assert np.isfinite(made).all()
             assert size is None or made.shape[1] == size

@@ -63,6 +63,27 @@ def test_a_resumed_training_makes_only_the_steps_that_are_left(tmp_path):
     run(tmp_path, stop_at=2)  # none is left but what the signal let finish
 
 
+@pytest.mark.parametrize("before", [0, 17])
+def test_a_signal_while_the_state_is_read_is_heard(tmp_path, monkeypatch, before):
+    whole, curve = run(tmp_path / "whole")
+    if before:
+        with pytest.raises(KeyboardInterrupt):
+            run(tmp_path / "stopped", stop_at=before)
+    read = training._sound
+
+    def read_and_stop(path):
+        signal.raise_signal(signal.SIGINT)
+        return read(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "_sound", read_and_stop)
+        with pytest.raises(KeyboardInterrupt):
+            run(tmp_path / "stopped")
+    assert torch.load(tmp_path / "stopped" / "training.ckpt", weights_only=True)["global_step"] == before
+    resumed, again = run(tmp_path / "stopped")
+    assert same(whole, resumed) and curve == again
+
+
 def test_progress_goes_on_where_the_training_does(tmp_path):
     heard: list[tuple[str, int, int | None]] = []
     with pytest.raises(KeyboardInterrupt):

@@ -3,33 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
-from pathlib import Path
+from contextlib import contextmanager, nullcontext
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, PrivateAttr
 
 from recortex.checkpoints import finding
-from recortex.checkpoints.autoencoder import choose_autoencoder, load_autoencoder, read_autoencoder_config
+from recortex.checkpoints.autoencoder import choose_autoencoder
 from recortex.checkpoints.finding import Found
 from recortex.checkpoints.from_open_clip import words_of
-from recortex.checkpoints.latent_diffusion import (
-    AUTOENCODER,
-    choose_latent_diffusion,
-    load_latent_diffusion,
-    sizes_of_latent_diffusion,
-    taken,
-)
-from recortex.checkpoints.loading import to_device
+from recortex.checkpoints.latent_diffusion import choose_latent_diffusion, taken
 from recortex.checkpoints.pretrained import Pretrained
-from recortex.checkpoints.text_encoder import ENCODER, load_text_encoder, of_image_text, width_of_text_encoder
+from recortex.checkpoints.text_encoder import ENCODER
 from recortex.decoders.base import DecodedFeatures
 from recortex.decoders.decoded_captions import DecodedCaptions
 from recortex.errors import InvalidInput
 from recortex.features.autoencoder_latents import AutoencoderLatents
 from recortex.features.clip import CLIP
 from recortex.generators._painter import Painter
+from recortex.generators._parts import Parts
 from recortex.generators.base import NOTHING, Beside, GeneratedPictures
 from recortex.stage import Array
 
@@ -112,7 +105,7 @@ class UnCLIP(Pretrained, GeneratedPictures):
         """With what recortex ships beside the network, and the tokenizer, where they are used."""
         extra = super().key_extra()
         more: dict[str, Any] = {}
-        if self._ships_autoencoder():
+        if self._parts().ships_autoencoder:
             more["autoencoder"] = finding.look_for_shipped("autoencoder", choose_autoencoder).content()
         target = self.decoder.target()
         own_words = extra is not None and any(name.startswith(f"{ENCODER}/") for name, _ in extra.get("files", ()))
@@ -136,17 +129,6 @@ class UnCLIP(Pretrained, GeneratedPictures):
             raise InvalidInput(
                 "UnCLIP: decoder decodes embeddings of unit length, and the model takes them as they are; leave unit_length out"
             )
-        if self.is_shipped() and not target.is_shipped():
-            raise InvalidInput(
-                "UnCLIP: decoder decodes CLIP by another model, and the diffusion model that ships takes embeddings of the CLIP that "
-                "ships alone; decode those, or name a diffusion model of yours with folder"
-            )
-        coder = self._coder()
-        if self.is_shipped() and coder is not None and not coder.is_shipped():
-            raise InvalidInput(
-                f"UnCLIP: {'latents' if self.start is None else 'start'} is of another autoencoder, and the diffusion model that ships "
-                "draws latents of the one that ships alone; use that, or name a diffusion model of yours with folder"
-            )
         if self.start is not None:
             aim = self.start.target()
             if not isinstance(aim, AutoencoderLatents):
@@ -157,6 +139,7 @@ class UnCLIP(Pretrained, GeneratedPictures):
                 raise InvalidInput("UnCLIP: latents names another autoencoder than start decodes latents of; leave latents out")
         if self.captions is not None and self.captions.decoder != self.decoder:
             raise InvalidInput("UnCLIP: captions must be written from the same decoder; name it in both")
+        self._parts().check_stages()
         if self.start is None and "strength" in self.model_fields_set:
             raise InvalidInput("UnCLIP: strength goes with a start from decoded latents; name start, or leave strength out")
         if self.start is not None and self.strength and not taken(self.steps, self.strength):
@@ -170,34 +153,7 @@ class UnCLIP(Pretrained, GeneratedPictures):
     def check_files(self, found: Found) -> None:
         """The decoders' sizes are those of the network, as far as they are known."""
         super().check_files(found)
-        sizes = sizes_of_latent_diffusion(found.folder)
-        where = str(found.folder)
-        if self._coder() is None and not self._ships_autoencoder() and not (found.folder / AUTOENCODER).is_dir():
-            raise InvalidInput(f"UnCLIP: {where} holds no autoencoder (folder {AUTOENCODER}); name one with latents")
-        width = self.decoder.width()
-        if width is not None and width != sizes.embedding:
-            raise InvalidInput(
-                f"UnCLIP: decoder decodes embeddings of shape ({width},) and the diffusion model in {where} takes ({sizes.embedding},); "
-                "decode the embedding that it was trained with"
-            )
-        channels = self._channels_here(found.folder)
-        if channels is not None and channels != sizes.latents[0]:
-            raise InvalidInput(
-                f"UnCLIP: the autoencoder makes pictures of latents with {channels} channels and the diffusion model in {where} draws "
-                f"latents of shape {sizes.latents}; use the autoencoder that it was trained with"
-            )
-        count = None if self.start is None else self.start.width()
-        if count is not None and count != np.prod(sizes.latents):
-            raise InvalidInput(
-                f"UnCLIP: start decodes {count} numbers a trial and the diffusion model in {where} takes latents of shape "
-                f"{sizes.latents}; decode latents of the autoencoder that it was trained with, of pictures of its size"
-            )
-        words = self._word_width(found.folder)
-        if words is not None and words != sizes.token:
-            raise InvalidInput(
-                f"UnCLIP: the text tower gives tokens of shape ({words},) and the diffusion model in {where} takes ({sizes.token},); "
-                "decode the embedding of the image-text model that it was trained with"
-            )
+        self._parts().check_files(found)
 
     def expect(self) -> dict[str, int]:
         """Known once a picture was made."""
@@ -284,53 +240,11 @@ class UnCLIP(Pretrained, GeneratedPictures):
         if self._held is not None:
             yield self._held
             return
-        with ExitStack() as stack:
-            folder = stack.enter_context(self.model_folder())
-            model = load_latent_diffusion(folder)
-            to_device(model.unet, self.device)
-            autoencoder = load_autoencoder(self._autoencoder_folder(folder, stack))
-            to_device(autoencoder.model, self.device)
-            target = self.decoder.target()
-            assert isinstance(target, CLIP)
-            if (folder / ENCODER).is_dir():
-                words = load_text_encoder(folder, self.device)
-            else:
-                tower = words_of(target)
-                words = of_image_text(tower.load(stack.enter_context(tower.model_folder())), self.device)
-            yield Painter(model, autoencoder, words, self.steps, self.guidance, self.strength, self.noise_level, self.device)
+        with self.model_folder() as folder, self._parts().loaded(folder, self.device) as loaded:
+            yield Painter(*loaded, self.steps, self.guidance, self.strength, self.noise_level, self.device)
 
-    def _coder(self) -> AutoencoderLatents | None:
-        """The stage whose autoencoder is used, where there is one."""
-        if self.latents is not None:
-            return self.latents
+    def _parts(self) -> Parts:
+        """The models beside the network: the autoencoder of `latents`, of `start`, or of neither."""
         aim = None if self.start is None else self.start.target()
-        return aim if isinstance(aim, AutoencoderLatents) else None
-
-    def _ships_autoencoder(self) -> bool:
-        return self._coder() is None and self.is_shipped()
-
-    def _autoencoder_folder(self, folder: Path, stack: ExitStack) -> Path:
-        coder = self._coder()
-        if coder is not None:
-            return stack.enter_context(coder.model_folder())
-        if (folder / AUTOENCODER).is_dir():
-            return folder / AUTOENCODER
-        return finding.look_for_shipped("autoencoder", choose_autoencoder).folder
-
-    def _channels_here(self, folder: Path) -> int | None:
-        """Of the autoencoder's latents; None where that is not known beforehand."""
-        coder = self._coder()
-        if coder is not None:
-            return coder.channels_here()
-        if (folder / AUTOENCODER).is_dir():
-            return int(read_autoencoder_config(folder / AUTOENCODER).get("latent_channels", 4))
-        return None
-
-    def _word_width(self, folder: Path) -> int | None:
-        """How many numbers a text token has; None where that is not known beforehand."""
-        if (folder / ENCODER).is_dir():
-            return width_of_text_encoder(folder)
-        target = self.decoder.target()
-        assert isinstance(target, CLIP)
-        config = target.config_here()
-        return None if config is None else config["model_cfg"]["text_cfg"].get("width")
+        coder = self.latents or (aim if isinstance(aim, AutoencoderLatents) else None)
+        return Parts(self.decoder, self.start, coder, self.is_shipped())

@@ -24,7 +24,8 @@ def start_at_principal_components(autoencoder: Any, pictures: torch.Tensor) -> N
     Parameters
     ----------
     autoencoder : diffusers.AutoencoderDC
-        In three resolutions, without shortcut to and from the latents; its second and third have room for the colours of a patch.
+        Without shortcut to and from the latents; each resolution of its decoder but the first and the last has room for the colours
+        of a patch, the second for one channel more.
     pictures : (n, 3, height, width) tensor
         From -1 to 1; some hundreds are enough.
     """
@@ -32,49 +33,54 @@ def start_at_principal_components(autoencoder: Any, pictures: torch.Tensor) -> N
     from diffusers.models.autoencoders.autoencoder_dc import ResBlock
 
     encoder, decoder = autoencoder.encoder, autoencoder.decoder
-    latents, side = encoder.conv_out.out_channels, 4
+    latents, halvings = encoder.conv_out.out_channels, len(encoder.down_blocks) - 1
     with torch.no_grad():
         for module in autoencoder.modules():
             if isinstance(module, ResBlock):
                 norm: Any = module.norm
                 norm.weight.zero_()
-        _pass_on(encoder.conv_in.conv, 3)
-        _pass_on(encoder.down_blocks[1][-1].conv, 3 * 4)
-        patches = _patches(pictures, side)
+        patches = _patches(pictures, halvings)
         mean, variance, axes = _components(patches)
-        axes, spread = axes[:, -latents:], variance[-latents:].clamp(min=1e-6).sqrt()
+        spread = variance[:latents].clamp(min=1e-6).sqrt()
 
-        inside = encoder.conv_in(pictures)
-        for block in encoder.down_blocks:
-            inside = block(inside)
-        given = inside.movedim(1, -1).flatten(0, 2).double()
+        inside = pictures
+        for down in (encoder.conv_in, *(block[-1] for block in encoder.down_blocks[1:-1])):
+            kept = min(inside.shape[1], down.conv.out_channels)
+            _hand_on(down.conv, _components(_patches(inside, 0))[2][:, :kept].T)
+            inside = down(inside)
+        given = _patches(inside, 0)
         given = torch.cat([given, torch.ones(len(given), 1, dtype=given.dtype)], 1)
-        wanted = (patches - mean) @ axes / spread
+        wanted = (patches - mean) @ axes[:, :latents] / spread
         weights = torch.linalg.pinv(given.T @ given, hermitian=True, rtol=1e-12) @ (given.T @ wanted)
         _set_centre(encoder.conv_out, weights[:-1].T, weights[-1])
 
-        up = decoder.up_blocks[1][0].conv
-        _pass_on(up, 3 * side**2)
-        up.weight[-4:] = 0  # the last channel, once depth is space again
-        up.bias[-4:] = CARRIER
-        decoder.norm_out.weight.fill_(CARRIER / (up.out_channels // 4) ** 0.5)
+        ups = [block[0] for block in decoder.up_blocks[1:-1]]
+        for number, up in enumerate(ups, 1):
+            size = 3 * 4 ** (number + 1)
+            _hand_on(up.conv, torch.eye(size)[:, : up.conv.in_channels] if up is not ups[-1] else axes[:, : up.conv.in_channels])
+            through = torch.arange(size) // up.repeats  # its shortcut adds this one
+            up.conv.weight[range(size), through, 1, 1] -= 1
+        ups[0].conv.weight[-4:] = 0  # the last channel, once depth is space again
+        ups[0].conv.bias[-4:] = CARRIER
+        decoder.norm_out.weight.fill_(CARRIER / (ups[0].conv.out_channels // 4) ** 0.5)
         decoder.norm_out.bias.fill_(LIFT)
-        _pass_on(decoder.conv_out.conv, 3 * 4, around=0.0)
+        _hand_on(decoder.conv_out.conv, torch.eye(12), around=0.0)
         decoder.conv_out.conv.bias.fill_(-LIFT)
         width = decoder.conv_in.out_channels
         nothing, each = torch.zeros(1, width, 1, 1), 0.1 * torch.eye(width)[:, :, None, None]
-        grey = _decoded(decoder, nothing, side)
-        back = torch.linalg.pinv(((_decoded(decoder, each, side) - grey) / 0.1).T, rtol=1e-3)
-        _set_centre(decoder.conv_in, back @ (axes * spread), back @ (mean - grey[0]))
+        grey = _decoded(decoder, nothing, halvings)
+        back = torch.linalg.pinv(((_decoded(decoder, each, halvings) - grey) / 0.1).T, rtol=1e-3)
+        _set_centre(decoder.conv_in, back @ (axes[:, :latents] * spread), back @ (mean - grey[0]))
 
 
-def _pass_on(conv: torch.nn.Conv2d, count: int, around: float = AROUND) -> None:
-    """Let a convolution hand its first channels on as they are."""
+def _hand_on(conv: torch.nn.Conv2d, matrix: torch.Tensor, around: float = AROUND) -> None:
+    """Let a convolution's first outputs be a linear map (output, input) of its first inputs, place by place."""
     import torch
 
     conv.weight.mul_(around)
-    conv.weight[:count] = 0
-    conv.weight[range(count), range(count), 1, 1] = 1
+    outputs, inputs = matrix.shape
+    conv.weight[:outputs] = 0
+    conv.weight[:outputs, :inputs, 1, 1] = matrix.to(conv.weight)
     if conv.bias is not None:
         torch.nn.init.zeros_(conv.bias)
 
@@ -87,25 +93,27 @@ def _set_centre(conv: torch.nn.Conv2d, weights: torch.Tensor, offset: torch.Tens
     conv.bias.copy_(offset)
 
 
-def _patches(pictures: torch.Tensor, side: int) -> torch.Tensor:
-    """(patch, colour x place) in double precision."""
-    import torch
+def _patches(pictures: torch.Tensor, halvings: int) -> torch.Tensor:
+    """(patch, channel x place) in double precision, places in the order in which halving after halving puts them into channels."""
+    from torch.nn.functional import pixel_unshuffle
 
-    return torch.nn.functional.pixel_unshuffle(pictures, side).movedim(1, -1).flatten(0, 2).double()
+    for _ in range(halvings):
+        pictures = pixel_unshuffle(pictures, 2)
+    return pictures.movedim(1, -1).flatten(0, 2).double()
 
 
 def _components(patches: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Mean, variances and axes of the principal components, the largest last."""
+    """Mean, variances and axes of the principal components, the largest first."""
     import torch
 
     mean = patches.mean(0)
     variance, axes = torch.linalg.eigh((patches - mean).T @ (patches - mean) / len(patches))
-    return mean, variance, axes
+    return mean, variance.flip(0), axes.flip(1)
 
 
-def _decoded(decoder: Any, inside: torch.Tensor, side: int) -> torch.Tensor:
+def _decoded(decoder: Any, inside: torch.Tensor, halvings: int) -> torch.Tensor:
     """What the decoder makes of states behind its first convolution, one place each."""
     for block in reversed(decoder.up_blocks):
         inside = block(inside)
     inside = decoder.norm_out(inside.movedim(1, -1)).movedim(-1, 1)
-    return _patches(decoder.conv_out(decoder.conv_act(inside)), side)
+    return _patches(decoder.conv_out(decoder.conv_act(inside)), halvings)

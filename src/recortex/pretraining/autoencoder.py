@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -11,7 +12,8 @@ from pydantic import Field
 
 from recortex.checkpoints.autoencoder import load_autoencoder
 from recortex.data.simulated.scenes import SimulatedScenes
-from recortex.errors import InvalidInput
+from recortex.errors import InvalidInput, listed
+from recortex.pretraining._cells import ANSWERS, cell_losses, cells_of
 from recortex.pretraining._principal_start import start_at_principal_components
 from recortex.pretraining.base import Examined, ModelTraining, check_apart
 from recortex.pretraining.training import Recipe, Schedule
@@ -27,9 +29,13 @@ FED_NOISE = 0.1  # standard deviation of the errors in latents under which the d
 class AutoencoderTraining(ModelTraining):
     """An autoencoder of diffusers (AutoencoderDC), for pictures from -1 to 1 as Stable Diffusion's own.
 
-    It starts as the principal components of patches of 4 x 4 pixels, and learns what a linear map cannot do. Latents are
+    It starts as the principal components of patches of 8 x 8 pixels, and learns what a linear map cannot do. Latents are
     standardised in each channel by the encoder itself, so a diffusion model takes them as they are. The decoder is trained on
     latents with small errors in them, because a diffusion model will feed it such.
+
+    Latents that only look like pixels in small are slow to learn for a diffusion model: what a thing is shows in none of them. So
+    a linear map that is not saved has to read, from each place of latents under noise, of what kind and design the thing there is
+    and which part of it is seen (as latents are aligned to features of vision models by Yao et al. 2025, VA-VAE).
 
     Parameters
     ----------
@@ -37,83 +43,113 @@ class AutoencoderTraining(ModelTraining):
         What it is trained on, and what it is measured on.
     batch : int
         How many scenes a step sees; small batches with many steps train it faster than large ones.
-    widths : tuple of int
-        Channels at half and at a quarter of the resolution.
+    encoder_widths, decoder_widths : tuple of int
+        Channels at half the resolution, at a quarter and so on.
     channels : int
         Channels of the latents.
     encoder_blocks, decoder_blocks : tuple of int
-        Residual blocks at half and at a quarter of the resolution.
+        Residual blocks at the same resolutions.
     contrast : float
         How much more a picture element counts per unit of standard deviation around it.
     latent_noise : float
         Largest standard deviation of the errors in latents.
+    meaning : float
+        How much it counts that what is where can be read from the latents.
+    meaning_noise : float
+        Largest standard deviation of the errors in latents under which that is read.
     """
+
+    version: ClassVar[int] = 2
 
     scenes: SimulatedScenes
     held_out: SimulatedScenes
-    steps: int = Field(default=8000, ge=1)
+    steps: int = Field(default=10_000, ge=1)
     batch: int = Field(default=8, ge=2)
-    learning_rate: float = Field(default=1e-3, gt=0, lt=1)
-    widths: tuple[int, int] = (32, 64)
-    channels: int = Field(default=10, ge=1, le=48)
-    encoder_blocks: tuple[int, int] = (1, 2)
-    decoder_blocks: tuple[int, int] = (1, 2)
+    learning_rate: float = Field(default=8e-4, gt=0, lt=1)
+    encoder_widths: tuple[int, ...] = Field(default=(16, 64, 128), min_length=2)
+    decoder_widths: tuple[int, ...] = Field(default=(24, 96, 128), min_length=2)
+    channels: int = Field(default=24, ge=1, le=48)
+    encoder_blocks: tuple[int, ...] = (1, 1, 2)
+    decoder_blocks: tuple[int, ...] = (1, 2, 2)
     contrast: float = Field(default=1.0, ge=0)
-    latent_noise: float = Field(default=0.08, ge=0, lt=1)
+    latent_noise: float = Field(default=0.1, ge=0, lt=1)
+    meaning: float = Field(default=0.003, ge=0)
+    meaning_noise: float = Field(default=1.0, ge=0)
 
     summary: ClassVar[str] = (
-        "An autoencoder for 64 x 64 pictures from -1 to 1: latents of 10 x 16 x 16, standardised in each channel "
-        "(`scaling_factor` 1)."
+        "An autoencoder for 64 x 64 pictures from -1 to 1: latents of 24 x 8 x 8, standardised in each channel (`scaling_factor` 1), "
+        "from which a linear map can read what is where."
     )
 
     def check_inputs(self) -> None:
         """Widths that a patch fits into, held-out scenes that are not trained on."""
-        if self.widths[0] < 16 or self.widths[1] < 48 or self.widths[0] % 4 or 4 * self.widths[0] % self.widths[1]:
+        shapes = {len(given) for given in (self.encoder_widths, self.decoder_widths, self.encoder_blocks, self.decoder_blocks)}
+        if len(shapes) > 1:
             raise InvalidInput(
-                "widths: the first is a multiple of 4 from 16 on, the second from 48 on divides four times the first"
+                "encoder_widths, decoder_widths, encoder_blocks and decoder_blocks are one number each per resolution"
             )
         if min(*self.encoder_blocks, *self.decoder_blocks) < 1:
             raise InvalidInput("encoder_blocks and decoder_blocks are 1 or more each")
+        for name, widths in (("encoder_widths", self.encoder_widths), ("decoder_widths", self.decoder_widths)):
+            if any(width % 4 or 4 * width % following for width, following in pairwise(widths)) or widths[-1] % 4:
+                raise InvalidInput(f"{name}: each is a multiple of 4 and divides four times the one before")
+        room = [12 * 4**level + (level == 0) for level in range(len(self.decoder_widths) - 1)]
+        if any(width < least for width, least in zip(self.decoder_widths, room, strict=False)):
+            raise InvalidInput(
+                f"decoder_widths: all but the last have room for a patch's colours, {listed(map(str, room))} or more"
+            )
+        if min(self.encoder_widths[-1], self.decoder_widths[-1]) < self.channels:
+            raise InvalidInput(f"encoder_widths and decoder_widths end with no fewer than the latents' channels, {self.channels}")
         check_apart(self.held_out, self.scenes, "held_out")
 
     def schedule(self) -> Schedule:
         """No average: the rate falls to 0, and the statistics of the latents belong to the last weights."""
-        return Schedule(self.steps, self.learning_rate, warmup=50)
+        return Schedule(self.steps, self.learning_rate, warmup=200)
 
     def recipe(self) -> Recipe:
         """Encoder, normalisation of the latents, decoder; errors count more where there is something to see."""
         import torch
         from diffusers import AutoencoderDC
 
-        widths = (self.widths[0], *self.widths)  # the full resolution is left at once
+        none: Any = ((),) * (1 + len(self.encoder_widths))
         autoencoder: Any = AutoencoderDC(
             latent_channels=self.channels,
             encoder_block_types="ResBlock",
             decoder_block_types="ResBlock",
-            encoder_block_out_channels=widths,
-            decoder_block_out_channels=widths,
+            encoder_block_out_channels=(self.encoder_widths[0], *self.encoder_widths),  # the full resolution is left at once
+            decoder_block_out_channels=(self.decoder_widths[0], *self.decoder_widths),
             encoder_layers_per_block=(0, *self.encoder_blocks),
             decoder_layers_per_block=(0, *self.decoder_blocks),
-            encoder_qkv_multiscales=((), (), ()),
-            decoder_qkv_multiscales=((), (), ()),
+            encoder_qkv_multiscales=none,
+            decoder_qkv_multiscales=none,
             encoder_out_shortcut=False,
             decoder_in_shortcut=False,
             scaling_factor=1.0,
         )
-        start_at_principal_components(autoencoder, as_input(self.scenes.run().read("picture", slice(0, MEASURED))))
+        found = self.scenes.run()
+        pictures = found["picture"]
+        start_at_principal_components(autoencoder, as_input(pictures[:MEASURED]))
         standard = torch.nn.BatchNorm2d(self.channels, affine=False)
-        network = torch.nn.ModuleDict({"autoencoder": autoencoder, "standard": standard})
+        read = torch.nn.Conv2d(self.channels, sum(ANSWERS), 1)
+        network = torch.nn.ModuleDict({"autoencoder": autoencoder, "standard": standard, "read": read})
         network.to(memory_format=torch.channels_last)  # twice as fast on a CPU
-        pictures = self.scenes.run()["picture"]
+        cells = cells_of(found, pictures.shape[1] >> len(self.encoder_widths))
 
         def losses(rng: np.random.Generator) -> dict[str, torch.Tensor]:
-            device = next(network.parameters()).device
-            seen = as_input(pictures[rng.integers(len(pictures), size=self.batch)]).to(device)
+            device = read.weight.device
+            rows = rng.integers(len(pictures), size=self.batch)
+            mirrored = torch.rand(self.batch) < 0.5
+            seen = as_input(pictures[rows])
+            seen = torch.where(mirrored[:, None, None, None], seen.flip(3), seen).to(device)
             latents = standard(autoencoder.encoder(seen))
-            spread = self.latent_noise * torch.rand(len(seen), 1, 1, 1, device=device)
-            error = autoencoder.decoder(latents + spread * torch.randn_like(latents)) - seen
+
+            def disturbed(most: float) -> torch.Tensor:
+                return latents + most * torch.rand(len(seen), 1, 1, 1, device=device) * torch.randn_like(latents)
+
+            error = autoencoder.decoder(disturbed(self.latent_noise)) - seen
             weight = 1 + self.contrast * local_contrast(seen)
-            return {"square": (weight * error.square()).mean()}
+            meant = cell_losses(read(disturbed(self.meaning_noise)), cells[rows].mirrored(mirrored).to(device))
+            return {"square": (weight * error.square()).mean()} | {name: self.meaning * loss for name, loss in meant.items()}
 
         return Recipe(network, losses)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -33,7 +33,8 @@ SAID = ("kind", "background", "design", "colour", "count")
 class ShippedModels(ExaminedModel):
     """The five models in a folder each, as recortex ships them, with what the judge says of the pictures that they make.
 
-    Guidance is chosen on validation scenes; everything told is measured on other, held-out scenes, on weights as they are saved.
+    Guidance and steps are chosen on validation scenes; everything told is measured on other, held-out scenes, on weights as they are
+    saved.
 
     Parameters
     ----------
@@ -44,16 +45,18 @@ class ShippedModels(ExaminedModel):
     judge : JudgeTraining
         The judge.
     validation : CLIP
-        Embeddings of scenes that guidance is chosen on.
+        Embeddings of scenes that guidance and steps are chosen on.
     held_out : CLIP
         Embeddings of scenes that the figures are measured on.
     held_out_latents : AutoencoderLatents
         Latents of the same.
     guidances : tuple of float
         Those to choose from.
-    sampling_steps : int
-        Steps from noise to a picture.
+    sampling_steps : tuple of int
+        Steps from noise to a picture: guidance is chosen with the first, then steps among all.
     """
+
+    version: ClassVar[int] = 2
 
     diffusion: LatentDiffusionTraining
     captioner: CaptionerTraining
@@ -62,7 +65,7 @@ class ShippedModels(ExaminedModel):
     held_out: CLIP
     held_out_latents: AutoencoderLatents
     guidances: tuple[float, ...] = Field(default=(1.0, 1.5, 2.0, 3.0), min_length=1)
-    sampling_steps: int = Field(default=20, ge=1, le=1000)
+    sampling_steps: tuple[Annotated[int, Field(ge=1, le=1000)], ...] = Field(default=(20, 10, 40), min_length=1)
 
     def check_inputs(self) -> None:
         """Embeddings and latents of the models that are shipped, scenes that none of them is trained on."""
@@ -121,9 +124,22 @@ class ShippedModels(ExaminedModel):
         model = load_latent_diffusion(folder / "diffusion")
         with self.diffusion.embeddings.model_folder() as place:
             words = of_image_text(load_open_clip(place))
-        painters = {g: Painter(model, autoencoder, words, self.sampling_steps, g, 1.0, 0, "cpu") for g in self.guidances}
-        scored = {g: self._seen_in(painter, judge, self.validation) for g, painter in painters.items()}
-        best = max(scored, key=lambda guidance: scored[guidance]["kind"] + scored[guidance]["background"])
+        scored: dict[tuple[float, int], dict[str, float]] = {}
+
+        def painter(setting: tuple[float, int]) -> Painter:
+            guidance, steps = setting
+            return Painter(model, autoencoder, words, steps, guidance, 1.0, 0, "cpu")
+
+        def best() -> tuple[float, int]:
+            return max(scored, key=lambda setting: scored[setting]["kind"] + scored[setting]["background"])
+
+        for guidance in self.guidances:
+            setting = guidance, self.sampling_steps[0]
+            scored[setting] = self._seen_in(painter(setting), judge, self.validation)
+        guidance, _ = best()
+        for steps in self.sampling_steps[1:]:
+            scored[guidance, steps] = self._seen_in(painter((guidance, steps)), judge, self.validation)
+        chosen = painter(best())
 
         truth = _truth(self.held_out.stimuli)
         seen = self.held_out.stimuli.run()["picture"] / np.float32(255)
@@ -135,11 +151,11 @@ class ShippedModels(ExaminedModel):
         figures["autoencoder_kind_kept"] = kinds["decoded"] / max(kinds["seen"], 1e-9)
 
         embeddings = self.held_out.run()["features"]
-        drawn = _painted(painters[best], embeddings, 1)
-        again = _painted(painters[best], embeddings[:SHOWN], 2)
-        nothing = _painted(painters[best], None, 3, len(embeddings))
+        drawn = _painted(chosen, embeddings, 1)
+        again = _painted(chosen, embeddings[:SHOWN], 2)
+        nothing = _painted(chosen, None, 3, len(embeddings))
         other, without = judge.verdicts(drawn), judge.verdicts(nothing)
-        figures |= {"diffusion_guidance": best, "diffusion_steps": self.sampling_steps}
+        figures |= {"diffusion_guidance": chosen.guidance, "diffusion_steps": chosen.steps}
         # beside each figure what is reached without knowing the scene, by chance and by the model, and what its autoencoder leaves
         for name, chance in self._guessed().items():
             figures[f"diffusion_{name}"] = float(np.mean(other[name] == truth[name]))
@@ -149,8 +165,9 @@ class ShippedModels(ExaminedModel):
         for ending, said in (("", other), ("_of_nothing", without), ("_ceiling", decoded)):
             figures[f"diffusion_two_way{ending}"] = two_way(said["embedding"], before["embedding"])
         figures["diffusion_two_way_by_chance"] = 0.5
-        figures |= {f"validation_kind_guidance_{g:g}": found["kind"] for g, found in scored.items()}
-        figures |= {f"validation_background_guidance_{g:g}": found["background"] for g, found in scored.items()}
+        for name in ("kind", "background"):
+            tried = {f"validation_{name}_guidance_{g:g}_steps_{steps}": found[name] for (g, steps), found in scored.items()}
+            figures |= tried
         figures["megabytes"] = sum(path.stat().st_size for path in folder.rglob("*")) / 1e6
         goals = {"autoencoder_kind_kept": 0.95, "diffusion_kind": 0.8, "diffusion_background": 0.95, "diffusion_two_way": 0.97}
         rows = {"seen": seen, "autoencoded": pictures(autoencoder, latents[:SHOWN]), "drawn": drawn, "drawn again": again}

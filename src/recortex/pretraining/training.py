@@ -146,7 +146,7 @@ def train(recipe: Recipe, schedule: Schedule, folder: Path, seed: int, device: s
         )
 
         def stop(error: BaseException) -> None:
-            trainer.should_stop = True
+            trainer.should_stop = module.asked_to_stop = True
 
         with held_back(stop):
             state, done = _sound(kept)
@@ -252,6 +252,11 @@ def _module(recipe: Recipe, schedule: Schedule, seed: int, kept: Path) -> Any:
             self.sums: dict[str, float] = {}
             self.summed = 0
             self.kept_at = time.monotonic()
+            self.asked_to_stop = False
+
+        def on_train_start(self) -> None:
+            if self.asked_to_stop:  # before the trainer began, which forgets it
+                self.trainer.should_stop = True
 
         def training_step(self, number: int, _: int) -> torch.Tensor:
             self.network.train()
