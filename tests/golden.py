@@ -21,7 +21,8 @@ from tests.laws import planted, recording
 
 FILE = Path(__file__).with_name("golden.json")
 TRAININGS = (
-    "ImageTextTraining", "AutoencoderTraining", "LatentDiffusionTraining", "CaptionerTraining", "JudgeTraining", "ShippedModels",
+    "ImageTextTraining", "AutoencoderTraining", "AutoencoderDecoderTraining", "LatentDiffusionTraining", "CaptionerTraining",
+    "JudgeTraining", "ShippedModels",
 )  # fmt: skip
 WITHOUT_DIGEST = {
     "Digits69": "a published file that is not part of the project",

@@ -70,6 +70,7 @@ STAGES = {
     # pretraining
     "ImageTextTraining": "recortex.pretraining.image_text",
     "AutoencoderTraining": "recortex.pretraining.autoencoder",
+    "AutoencoderDecoderTraining": "recortex.pretraining.autoencoder_decoder",
     "LatentDiffusionTraining": "recortex.pretraining.latent_diffusion",
     "CaptionerTraining": "recortex.pretraining.captioner",
     "JudgeTraining": "recortex.pretraining.judge",

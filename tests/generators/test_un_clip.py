@@ -98,6 +98,15 @@ def test_a_picture_is_the_same_whatever_is_drawn_beside_it(drawn: Any) -> None:
     assert len(np.unique(alone.reshape(TESTED, -1), axis=0)) == TESTED
 
 
+def test_its_sizes_are_foreseen(drawn: Any) -> None:
+    for stage in (drawn(), drawn(started=True, samples=2)):
+        stage.decoder.run()
+        foreseen = stage.expect()
+        made = stage.run()
+        shapes = {dim: size for name in made for dim, size in zip(stage.returns[name].dims, made.shape(name), strict=True)}
+        assert foreseen == shapes
+
+
 def test_the_first_sample_is_drawn_alone_from_models_that_stay_loaded(drawn: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     stage = drawn(started=True, words=True, samples=3)
     made = stage.run()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -57,18 +57,17 @@ class AutoencoderLatents(PictureModel):
     def expect(self) -> dict[str, int]:
         """As many as pictures, and as the model's configuration says."""
         seen = self.stimuli.foresee()
-        found = None if self.trained is not None else self._here()
-        if not seen or found is None:
+        config = self.config_here()
+        if not seen or config is None:
             return {}
-        config = read_autoencoder_config(found.folder)
         height, width = (self.size, self.size) if self.size else (seen["height"], seen["width"])
         places = (height // factor_of(config)) * (width // factor_of(config))
         return {"stimulus": seen["stimulus"], "feature": int(config.get("latent_channels", 4)) * places, "axis": 3}
 
-    def channels_here(self) -> int | None:
-        """How many channels the latents have; None where the model is to be fetched or trained."""
+    def config_here(self) -> dict[str, Any] | None:
+        """The model's configuration; None where the model is to be fetched or trained."""
         found = None if self.trained is not None else self._here()
-        return None if found is None else int(read_autoencoder_config(found.folder).get("latent_channels", 4))
+        return None if found is None else read_autoencoder_config(found.folder)
 
     def look(self, folder: Path) -> Look:
         """The encoder."""

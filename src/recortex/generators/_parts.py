@@ -6,11 +6,18 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from recortex.checkpoints import finding
-from recortex.checkpoints.autoencoder import Autoencoder, choose_autoencoder, load_autoencoder, read_autoencoder_config
+from recortex.checkpoints.autoencoder import (
+    Autoencoder,
+    choose_autoencoder,
+    factor_of,
+    load_autoencoder,
+    read_autoencoder_config,
+)
 from recortex.checkpoints.finding import Found
 from recortex.checkpoints.from_open_clip import words_of
 from recortex.checkpoints.latent_diffusion import AUTOENCODER, LatentDiffusion, load_latent_diffusion, sizes_of_latent_diffusion
@@ -80,8 +87,9 @@ class Parts:
                 f"UnCLIP: decoder decodes embeddings of shape ({width},) and the diffusion model in {where} takes ({sizes.embedding},); "
                 "decode the embedding that it was trained with"
             )
-        channels = self._channels(found.folder)
-        if channels is not None and channels != sizes.latents[0]:
+        config = self._autoencoder_config(found.folder)
+        channels = sizes.latents[0] if config is None else int(config.get("latent_channels", 4))
+        if channels != sizes.latents[0]:
             raise InvalidInput(
                 f"UnCLIP: the autoencoder makes pictures of latents with {channels} channels and the diffusion model in {where} draws "
                 f"latents of shape {sizes.latents}; use the autoencoder that it was trained with"
@@ -98,6 +106,14 @@ class Parts:
                 f"UnCLIP: the text tower gives tokens of shape ({words},) and the diffusion model in {where} takes ({sizes.token},); "
                 "decode the embedding of the image-text model that it was trained with"
             )
+
+    def picture_size(self, folder: Path) -> tuple[int, int] | None:
+        """Height and width of what is drawn; None where the autoencoder is not here yet."""
+        config = self._autoencoder_config(folder)
+        if config is None:
+            return None
+        _, height, width = sizes_of_latent_diffusion(folder).latents
+        return height * factor_of(config), width * factor_of(config)
 
     @contextmanager
     def loaded(self, folder: Path, device: str) -> Iterator[tuple[LatentDiffusion, Autoencoder, TextEncoder]]:
@@ -121,13 +137,12 @@ class Parts:
             return folder / AUTOENCODER
         return finding.look_for_shipped("autoencoder", choose_autoencoder).folder
 
-    def _channels(self, folder: Path) -> int | None:
-        """Of the autoencoder's latents; None where that is not known beforehand."""
+    def _autoencoder_config(self, folder: Path) -> dict[str, Any] | None:
+        """None where the autoencoder is to be fetched or trained."""
         if self.coder is not None:
-            return self.coder.channels_here()
-        if (folder / AUTOENCODER).is_dir():
-            return int(read_autoencoder_config(folder / AUTOENCODER).get("latent_channels", 4))
-        return None
+            return self.coder.config_here()
+        with ExitStack() as stack:
+            return read_autoencoder_config(self._autoencoder_folder(folder, stack))
 
     def _word_width(self, folder: Path) -> int | None:
         """How many numbers a text token has; None where that is not known beforehand."""

@@ -156,8 +156,14 @@ class UnCLIP(Pretrained, GeneratedPictures):
         self._parts().check_files(found)
 
     def expect(self) -> dict[str, int]:
-        """Known once a picture was made."""
-        return {}
+        """As many as trials are decoded, as large as network and autoencoder say."""
+        decoded = self.decoder.foresee()
+        found = None if self.trained is not None else self._here()
+        size = None if found is None else self._parts().picture_size(found.folder)
+        if not decoded or size is None:
+            return {}
+        sizes = {"trial": decoded["trial"], "height": size[0], "width": size[1], "channel": 3}
+        return sizes | ({"sample": self.samples} if self.samples > 1 else {})
 
     def render(self, decoded: np.ndarray, beside: Beside = NOTHING) -> dict[str, Any]:
         """Draw `samples` pictures a trial, and keep one.

@@ -35,7 +35,8 @@ class AutoencoderTraining(ModelTraining):
 
     Latents that only look like pixels in small are slow to learn for a diffusion model: what a thing is shows in none of them. So
     a linear map that is not saved has to read, from each place of latents under noise, of what kind and design the thing there is
-    and which part of it is seen (as latents are aligned to features of vision models by Yao et al. 2025, VA-VAE).
+    and which part of it is seen (as latents are aligned to features of vision models by Yao et al. 2025, VA-VAE). In so short a
+    training that a thing is there and which part of it becomes readable; of what kind it is hardly does.
 
     Parameters
     ----------
@@ -164,32 +165,37 @@ class AutoencoderTraining(ModelTraining):
 
     def examine(self, folder: Path) -> Examined:
         """How near held-out scenes come back, also of latents with errors."""
-        import torch
+        return examined(folder, self.held_out, self.seed)
 
-        coder = load_autoencoder(folder)
-        found = self.held_out.run()
-        pictures = found["picture"]
-        draw = torch.Generator().manual_seed(self.seed)
-        latents, plain, fed = [], [], []
-        with torch.inference_mode():
-            for start in range(0, len(pictures), 64):
-                code = coder.encode(as_input(pictures[start : start + 64]))
-                latents.append(code)
-                plain.append(as_pictures(coder.decode(code)))
-                fed.append(as_pictures(coder.decode(code + FED_NOISE * torch.randn(code.shape, generator=draw))))
-        rows = {
-            "seen": pictures / np.float32(255),
-            "decoded": np.concatenate(plain),
-            "decoded, latents with errors": np.concatenate(fed),
-        }
-        seen, decoded, with_errors = rows.values()
-        figures = {"psnr_db": psnr(seen, decoded), "psnr_db_latent_noise": psnr(seen, with_errors)}
-        code = torch.cat(latents)
-        for name, values in (("mean", code.mean((0, 2, 3))), ("sd", code.std((0, 2, 3)))):
-            figures |= {f"latent_{name}_{channel}": float(value) for channel, value in enumerate(values, 1)}
-        return Examined(
-            figures, {"psnr_db": 28.0}, {name: row[:SHOWN] for name, row in rows.items()}, found["category"][:SHOWN].tolist()
-        )
+
+def examined(folder: Path, scenes: SimulatedScenes, seed: int) -> Examined:
+    """How near scenes come back from an autoencoder in a folder, also of latents with errors."""
+    import torch
+
+    coder = load_autoencoder(folder)
+    found = scenes.run()
+    pictures = found["picture"]
+    draw = torch.Generator().manual_seed(seed)
+    latents, plain, fed = [], [], []
+    with torch.inference_mode():
+        for start in range(0, len(pictures), 64):
+            code = coder.encode(as_input(pictures[start : start + 64]))
+            latents.append(code)
+            plain.append(as_pictures(coder.decode(code)))
+            fed.append(as_pictures(coder.decode(code + FED_NOISE * torch.randn(code.shape, generator=draw))))
+    rows = {
+        "seen": pictures / np.float32(255),
+        "decoded": np.concatenate(plain),
+        "decoded, latents with errors": np.concatenate(fed),
+    }
+    seen, decoded, with_errors = rows.values()
+    figures = {"psnr_db": psnr(seen, decoded), "psnr_db_latent_noise": psnr(seen, with_errors)}
+    code = torch.cat(latents)
+    for name, values in (("mean", code.mean((0, 2, 3))), ("sd", code.std((0, 2, 3)))):
+        figures |= {f"latent_{name}_{channel}": float(value) for channel, value in enumerate(values, 1)}
+    return Examined(
+        figures, {"psnr_db": 28.0}, {name: row[:SHOWN] for name, row in rows.items()}, found["category"][:SHOWN].tolist()
+    )
 
 
 def as_input(pictures: np.ndarray) -> torch.Tensor:

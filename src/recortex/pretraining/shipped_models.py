@@ -14,12 +14,14 @@ from recortex.checkpoints.base import packed
 from recortex.checkpoints.image_text import load_open_clip
 from recortex.checkpoints.latent_diffusion import load_latent_diffusion, pictures
 from recortex.checkpoints.text_encoder import of_image_text
+from recortex.data.simulated.scenes import SimulatedScenes
 from recortex.errors import InvalidInput
 from recortex.features.autoencoder_latents import AutoencoderLatents
 from recortex.features.clip import CLIP
 from recortex.generators._painter import Painter
 from recortex.judging.judge import Judge, load_judge
 from recortex.metrics.identification import identification_ranks, k_way_accuracy
+from recortex.pretraining.autoencoder_decoder import AutoencoderDecoderTraining
 from recortex.pretraining.base import Examined, ExaminedModel, check_apart
 from recortex.pretraining.captioner import CaptionerTraining
 from recortex.pretraining.card import figures_table
@@ -50,6 +52,8 @@ class ShippedModels(ExaminedModel):
         Embeddings of scenes that the figures are measured on.
     held_out_latents : AutoencoderLatents
         Latents of the same.
+    decoder : AutoencoderDecoderTraining, optional
+        The autoencoder with another decoder, instead of that which made the latents.
     guidances : tuple of float
         Those to choose from.
     sampling_steps : tuple of int
@@ -64,6 +68,7 @@ class ShippedModels(ExaminedModel):
     validation: CLIP
     held_out: CLIP
     held_out_latents: AutoencoderLatents
+    decoder: AutoencoderDecoderTraining | None = None
     guidances: tuple[float, ...] = Field(default=(1.0, 1.5, 2.0, 3.0), min_length=1)
     sampling_steps: tuple[Annotated[int, Field(ge=1, le=1000)], ...] = Field(default=(20, 10, 40), min_length=1)
 
@@ -74,10 +79,14 @@ class ShippedModels(ExaminedModel):
             raise InvalidInput("validation, held_out and captioner must use the image-text model that diffusion was trained with")
         if self.held_out_latents.trained != self.diffusion.latents.trained:
             raise InvalidInput("held_out_latents must be of the autoencoder that diffusion was trained with")
+        if self.decoder is not None and self.decoder.latents.trained != self.diffusion.latents.trained:
+            raise InvalidInput("decoder must be of the autoencoder that diffusion was trained with")
         if self.held_out_latents.stimuli != self.held_out.stimuli:
             raise InvalidInput("held_out and held_out_latents must be of the same scenes")
         check_apart(self.held_out.stimuli, self.validation.stimuli, "held_out", "chosen on, as those of validation")
         makers = [*trained_on(self.diffusion), self.captioner.captions.scenes]
+        if self.decoder is not None and isinstance(self.decoder.latents.stimuli, SimulatedScenes):
+            makers.append(self.decoder.latents.stimuli)
         for field, scenes in (("validation", self.validation.stimuli), ("held_out", self.held_out.stimuli)):
             for seen in (*makers, self.judge.scenes):
                 check_apart(scenes, seen, field)
@@ -91,7 +100,7 @@ class ShippedModels(ExaminedModel):
             folder = Path(place)
             parts = {
                 "image_text": self.diffusion.embeddings.trained,
-                "autoencoder": self.diffusion.latents.trained,
+                "autoencoder": self.decoder or self.diffusion.latents.trained,
                 "diffusion": self.diffusion,
                 "captioner": self.captioner,
                 "judge": self.judge,
