@@ -13,7 +13,7 @@ from pydantic import Field
 from recortex.checkpoints.autoencoder import load_autoencoder
 from recortex.data.simulated.scenes import SimulatedScenes
 from recortex.errors import InvalidInput, listed
-from recortex.pretraining._cells import ANSWERS, cell_losses, cells_of
+from recortex.pretraining._cells import cell_losses, cells_of, numbers_read
 from recortex.pretraining._principal_start import start_at_principal_components
 from recortex.pretraining.base import Examined, ModelTraining, check_apart
 from recortex.pretraining.training import Recipe, Schedule
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 SHOWN = 12
 MEASURED = 2000  # scenes that decide mean and standard deviation of the latents
+ASKED = ("kind", "design")  # of the thing at each place of the latents
 FED_NOISE = 0.1  # standard deviation of the errors in latents under which the decoder is measured
 
 
@@ -131,10 +132,10 @@ class AutoencoderTraining(ModelTraining):
         pictures = found["picture"]
         start_at_principal_components(autoencoder, as_input(pictures[:MEASURED]))
         standard = torch.nn.BatchNorm2d(self.channels, affine=False)
-        read = torch.nn.Conv2d(self.channels, sum(ANSWERS), 1)
+        read = torch.nn.Conv2d(self.channels, numbers_read(ASKED), 1)
         network = torch.nn.ModuleDict({"autoencoder": autoencoder, "standard": standard, "read": read})
         network.to(memory_format=torch.channels_last)  # twice as fast on a CPU
-        cells = cells_of(found, pictures.shape[1] >> len(self.encoder_widths))
+        cells = cells_of(found, pictures.shape[1] >> len(self.encoder_widths), ASKED)
 
         def losses(rng: np.random.Generator) -> dict[str, torch.Tensor]:
             device = read.weight.device

@@ -27,7 +27,7 @@ from recortex.data.simulated.scenes import SimulatedScenes
 from recortex.errors import InvalidInput
 from recortex.features.autoencoder_latents import AutoencoderLatents
 from recortex.features.clip import CLIP
-from recortex.pretraining._cells import ANSWERS, cell_losses, cells_of
+from recortex.pretraining._cells import cell_losses, cells_of, numbers_read
 from recortex.pretraining.autoencoder import AutoencoderTraining
 from recortex.pretraining.base import Examined, ModelTraining, check_apart
 from recortex.pretraining.image_text import ImageTextTraining
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 # where noise is all there is: that is where it is decided what a picture will show). What counts less is drawn less often.
 MOST_WEIGHT = 5.0
 SHOWN = 12
+ASKED = ("kind", "design", "colour")  # of the thing at each place, half-way through the network
 
 
 class LatentDiffusionTraining(ModelTraining):
@@ -79,7 +80,7 @@ class LatentDiffusionTraining(ModelTraining):
         How much it counts that what is where can be read half-way.
     """
 
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
 
     latents: AutoencoderLatents
     embeddings: CLIP
@@ -135,9 +136,9 @@ class LatentDiffusionTraining(ModelTraining):
         model = self._model(shape, embeddings, empty.shape[-1])
         unet = model.unet
         plain = len(self.widths) - 2
-        read = torch.nn.Conv2d(self.widths[-1], sum(ANSWERS), 1)
+        read = torch.nn.Conv2d(self.widths[-1], numbers_read(ASKED), 1)
         network = torch.nn.ModuleDict({"unet": unet, "read": read}).to(memory_format=torch.channels_last)
-        cells = cells_of(self.captions.scenes.run(), shape[-1] >> plain)
+        cells = cells_of(self.captions.scenes.run(), shape[-1] >> plain, ASKED)
         held: dict[str, torch.Tensor] = {}
         unet.up_blocks[0].register_forward_hook(lambda block, given, made: held.update(half_way=made))
         often = how_often(model.scheduler.alphas_cumprod)
