@@ -51,7 +51,7 @@ class Cells:
 
 
 def cells_of(scenes: Mapping[str, np.ndarray], side: int, asked: Sequence[str]) -> Cells:
-    """The cells of scenes, of a thing where their middle is in its box; the nearer thing hides the other.
+    """The cells of scenes, of a thing where their middle is in the square of its height; the nearer thing hides the other.
 
     Parameters
     ----------

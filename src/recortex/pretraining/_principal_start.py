@@ -25,7 +25,8 @@ def start_at_principal_components(autoencoder: Any, pictures: torch.Tensor) -> N
     ----------
     autoencoder : diffusers.AutoencoderDC
         Without shortcut to and from the latents; each resolution of its decoder but the first and the last has room for the colours
-        of a patch, the second for one channel more.
+        of a patch, the second for one channel more. A narrow encoder keeps the largest components at each resolution, and is a
+        little less than the best.
     pictures : (n, 3, height, width) tensor
         From -1 to 1; some hundreds are enough.
     """

@@ -5,12 +5,13 @@ from __future__ import annotations
 import copy
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 from pydantic import Field
 
 from recortex.checkpoints.autoencoder import load_autoencoder
+from recortex.data.base import Stimuli
 from recortex.data.simulated.scenes import SimulatedScenes
 from recortex.errors import InvalidInput, listed
 from recortex.pretraining._cells import cell_losses, cells_of, numbers_read
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     import torch
 
 SHOWN = 12
+Width = Annotated[int, Field(ge=4)]
 MEASURED = 2000  # scenes that decide mean and standard deviation of the latents
 ASKED = ("kind", "design")  # of the thing at each place of the latents
 FED_NOISE = 0.1  # standard deviation of the errors in latents under which the decoder is measured
@@ -30,9 +32,9 @@ FED_NOISE = 0.1  # standard deviation of the errors in latents under which the d
 class AutoencoderTraining(ModelTraining):
     """An autoencoder of diffusers (AutoencoderDC), for pictures from -1 to 1 as Stable Diffusion's own.
 
-    It starts as the principal components of patches of 8 x 8 pixels, and learns what a linear map cannot do. Latents are
-    standardised in each channel by the encoder itself, so a diffusion model takes them as they are. The decoder is trained on
-    latents with small errors in them, because a diffusion model will feed it such.
+    It starts as the principal components of patches, of 8 x 8 pixels with three resolutions, and learns what a linear map cannot
+    do. Latents are standardised in each channel by the encoder itself, so a diffusion model takes them as they are. The decoder is
+    trained on latents with small errors in them, because a diffusion model will feed it such.
 
     Latents that only look like pixels in small are slow to learn for a diffusion model: what a thing is shows in none of them. So
     a linear map that is not saved has to read, from each place of latents under noise, of what kind and design the thing there is
@@ -68,8 +70,8 @@ class AutoencoderTraining(ModelTraining):
     steps: int = Field(default=10_000, ge=1)
     batch: int = Field(default=8, ge=2)
     learning_rate: float = Field(default=8e-4, gt=0, lt=1)
-    encoder_widths: tuple[int, ...] = Field(default=(16, 64, 128), min_length=2)
-    decoder_widths: tuple[int, ...] = Field(default=(24, 96, 128), min_length=2)
+    encoder_widths: tuple[Width, ...] = Field(default=(16, 64, 128), min_length=2, max_length=4)
+    decoder_widths: tuple[Width, ...] = Field(default=(24, 96, 128), min_length=2, max_length=4)
     channels: int = Field(default=24, ge=1, le=48)
     encoder_blocks: tuple[int, ...] = (1, 1, 2)
     decoder_blocks: tuple[int, ...] = (1, 2, 2)
@@ -103,6 +105,10 @@ class AutoencoderTraining(ModelTraining):
         if min(self.encoder_widths[-1], self.decoder_widths[-1]) < self.channels:
             raise InvalidInput(f"encoder_widths and decoder_widths end with no fewer than the latents' channels, {self.channels}")
         check_apart(self.held_out, self.scenes, "held_out")
+
+    def scenes_seen(self) -> list[Stimuli]:
+        """Its scenes."""
+        return [self.scenes]
 
     def schedule(self) -> Schedule:
         """No average: the rate falls to 0, and the statistics of the latents belong to the last weights."""

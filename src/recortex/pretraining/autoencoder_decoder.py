@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from recortex.checkpoints.autoencoder import load_autoencoder
+from recortex.data.base import Stimuli
 from recortex.data.simulated.scenes import SimulatedScenes
 from recortex.errors import InvalidInput
 from recortex.features.autoencoder_latents import AutoencoderLatents
@@ -25,7 +26,7 @@ class AutoencoderDecoderTraining(ModelTraining):
     """More training for the decoder of a trained autoencoder; its encoder is handed on as it is.
 
     What was learnt from the latents before stays right, such as a diffusion model (as with the later decoders of Stable Diffusion's
-    autoencoder). The decoder is shown latents with errors as large as those of a diffusion model, up to `latent_noise`.
+    autoencoder). Like the decoder before it is shown latents with small errors.
 
     Parameters
     ----------
@@ -39,15 +40,19 @@ class AutoencoderDecoderTraining(ModelTraining):
         Largest standard deviation of the errors in latents.
     """
 
+    version: ClassVar[int] = 2
+
     latents: AutoencoderLatents
     held_out: SimulatedScenes
-    steps: int = Field(default=8000, ge=1)
+    steps: int = Field(default=5000, ge=1)
     batch: int = Field(default=8, ge=2)
     learning_rate: float = Field(default=5e-4, gt=0, lt=1)
     contrast: float = Field(default=1.0, ge=0)
     latent_noise: float = Field(default=0.1, ge=0, lt=1)
 
-    summary: ClassVar[str] = AutoencoderTraining.summary
+    summary: ClassVar[str] = (
+        f"{AutoencoderTraining.summary} Its decoder was trained further on the latents of the encoder as it was."
+    )
 
     @property
     def autoencoder(self) -> AutoencoderTraining:
@@ -58,13 +63,23 @@ class AutoencoderDecoderTraining(ModelTraining):
     def check_inputs(self) -> None:
         """Latents of an autoencoder that is trained here, held-out scenes that neither was trained on."""
         if not isinstance(self.latents.trained, AutoencoderTraining):
-            raise InvalidInput("latents must be of an autoencoder that this pipeline trains (their field trained)")
-        for seen in (self.latents.stimuli, self.autoencoder.scenes):
+            raise InvalidInput("latents must be of an AutoencoderTraining of this pipeline (their field trained)")
+        if self.latents.size is not None:
+            raise InvalidInput("latents must be of the scenes as they are; leave size out")
+        for seen in self.scenes_seen():
             check_apart(self.held_out, seen, "held_out")
+
+    def scenes_seen(self) -> list[Stimuli]:
+        """Its scenes and those of the training before."""
+        return [self.latents.stimuli, *self.autoencoder.scenes_seen()]
 
     def schedule(self) -> Schedule:
         """The rate falls to 0, as in the training before."""
         return Schedule(self.steps, self.learning_rate, warmup=100)
+
+    def goes_on_from(self) -> AutoencoderTraining:
+        """The autoencoder's."""
+        return self.autoencoder
 
     def recipe(self) -> Recipe:
         """The decoder as it came out of the training before, and latents with errors in them."""

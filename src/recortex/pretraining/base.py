@@ -128,6 +128,11 @@ def check_apart(held_out: Stimuli, trained: Stimuli, field: str, used: str = "tr
         raise InvalidInput(f"{field}: {len(common)} of its scenes are {used} ({min(common)}); give them another seed")
 
 
+def seen_by(model: Checkpoint | None) -> list[Stimuli]:
+    """Scenes that a model in the same pipeline was trained on; of another model none is known."""
+    return model.scenes_seen() if isinstance(model, ModelTraining) else []
+
+
 class ModelTraining(ExaminedModel):
     """A small model trained from a random start, as the folder of files that its own library loads.
 
@@ -162,6 +167,14 @@ class ModelTraining(ExaminedModel):
 
     summary: ClassVar[str] = ""
     """What the model is, in a sentence or two for its card."""
+
+    def scenes_seen(self) -> list[Stimuli]:
+        """Scenes that it is trained on, and those that what it is made with was trained on."""
+        raise TypeError(f"{type(self).__name__} does not say what it is trained on")
+
+    def goes_on_from(self) -> ModelTraining | None:
+        """The training whose weights it begins with, where they are not random."""
+        return None
 
     def recipe(self) -> Recipe:
         """The network at its random start, and what brings it down."""

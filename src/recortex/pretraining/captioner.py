@@ -10,13 +10,14 @@ import numpy as np
 from pydantic import Field
 
 from recortex.checkpoints.captioner import Captioner, load_captioner, save_captioner
+from recortex.data.base import Stimuli
 from recortex.data.simulated.captions import SimulatedCaptions
 from recortex.data.simulated.reading import read
 from recortex.data.simulated.scene import TEXTS
 from recortex.errors import InvalidInput
 from recortex.features.clip import CLIP
 from recortex.pretraining._word_tokens import END, PAD, SPECIAL, START, UNKNOWN, vocabulary
-from recortex.pretraining.base import Examined, ModelTraining, check_apart
+from recortex.pretraining.base import Examined, ModelTraining, check_apart, seen_by
 from recortex.pretraining.training import Recipe, Schedule
 
 if TYPE_CHECKING:
@@ -92,6 +93,10 @@ class CaptionerTraining(ModelTraining):
         if self.width % self.heads:
             raise InvalidInput(f"width: {self.width} is no multiple of the {self.heads} heads")
         check_apart(self.held_out_captions.scenes, self.captions.scenes, "held_out_captions")
+
+    def scenes_seen(self) -> list[Stimuli]:
+        """Those of its captions and those of the image-text model."""
+        return [self.captions.scenes, *seen_by(self.embeddings.trained)]
 
     def schedule(self) -> Schedule:
         """With a moving average of the weights."""

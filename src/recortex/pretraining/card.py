@@ -28,11 +28,9 @@ def card(stage: ModelTraining, figures: Mapping[str, float], goals: Mapping[str,
     """
     front = yaml.safe_dump({"license": LICENCE, "tags": ["recortex", "simulated-scenes"]}, sort_keys=False)
     data = [f"- {name}: {_said(node)}" for name, node in stage.children()]
-    recipe = [
-        f"- {name}: {getattr(stage, name)}"
-        for name, field in type(stage).model_fields.items()
-        if NOT_IN_KEY not in field.metadata and not isinstance(getattr(stage, name), Node)
-    ]
+    recipe, before = _recipe(stage), stage.goes_on_from()
+    if before is not None:
+        recipe += ["", f"after `{before.type_name()}`, with", *_recipe(before)]
     return "\n".join(
         [
             f"---\n{front}---",
@@ -52,6 +50,15 @@ def card(stage: ModelTraining, figures: Mapping[str, float], goals: Mapping[str,
             "",
         ]
     ).replace("\n## ", "\n\n## ")
+
+
+def _recipe(stage: ModelTraining) -> list[str]:
+    """What it was told, field by field."""
+    return [
+        f"- {name}: {getattr(stage, name)}"
+        for name, field in type(stage).model_fields.items()
+        if NOT_IN_KEY not in field.metadata and not isinstance(getattr(stage, name), Node)
+    ]
 
 
 def figures_table(figures: Mapping[str, float], goals: Mapping[str, float]) -> str:

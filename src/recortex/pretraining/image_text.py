@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from pydantic import Field
 
+from recortex.data.base import Stimuli
 from recortex.data.simulated.captions import SimulatedCaptions
 from recortex.data.simulated.scenes import SIDE
 from recortex.pretraining._groups import Batches
@@ -74,6 +75,10 @@ class ImageTextTraining(ModelTraining):
     def check_inputs(self) -> None:
         """Held-out scenes that are not trained on."""
         check_apart(self.held_out.scenes, self.captions.scenes, "held_out")
+
+    def scenes_seen(self) -> list[Stimuli]:
+        """Those of its captions."""
+        return [self.captions.scenes]
 
     def schedule(self) -> Schedule:
         """With a moving average of the weights."""

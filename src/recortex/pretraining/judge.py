@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from pydantic import Field
 
+from recortex.data.base import Stimuli
 from recortex.data.simulated.scene import BACKGROUNDS, COLOURS, DESIGNS, KINDS, MOST
 from recortex.data.simulated.scenes import SimulatedScenes
 from recortex.judging.judge import Judge, load_judge, normalised, save_judge
@@ -87,6 +88,10 @@ class JudgeTraining(ModelTraining):
             "conv_mlp": True,
             "ls_init_value": 1.0,
         }
+
+    def scenes_seen(self) -> list[Stimuli]:
+        """Its scenes."""
+        return [self.scenes]
 
     def schedule(self) -> Schedule:
         """With a moving average, which judges better."""

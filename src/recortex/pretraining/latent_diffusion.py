@@ -22,15 +22,13 @@ from recortex.checkpoints.latent_diffusion import (
 )
 from recortex.checkpoints.loading import quietly
 from recortex.checkpoints.text_states import text_states
+from recortex.data.base import Stimuli
 from recortex.data.simulated.captions import SimulatedCaptions
-from recortex.data.simulated.scenes import SimulatedScenes
 from recortex.errors import InvalidInput
 from recortex.features.autoencoder_latents import AutoencoderLatents
 from recortex.features.clip import CLIP
 from recortex.pretraining._cells import cell_losses, cells_of, numbers_read
-from recortex.pretraining.autoencoder import AutoencoderTraining
-from recortex.pretraining.base import Examined, ModelTraining, check_apart
-from recortex.pretraining.image_text import ImageTextTraining
+from recortex.pretraining.base import Examined, ModelTraining, check_apart, seen_by
 from recortex.pretraining.training import Recipe, Schedule
 
 if TYPE_CHECKING:
@@ -117,8 +115,12 @@ class LatentDiffusionTraining(ModelTraining):
         pairs = ((self.held_out_embeddings, self.embeddings), (self.held_out_latents, self.latents))
         if any(mine.model_copy(update={"stimuli": held_out.stimuli}) != held_out for held_out, mine in pairs):
             raise InvalidInput("held_out_latents and held_out_embeddings must be of the same models as latents and embeddings")
-        for scenes in trained_on(self):
+        for scenes in self.scenes_seen():
             check_apart(self.held_out_embeddings.stimuli, scenes, "held_out_embeddings")
+
+    def scenes_seen(self) -> list[Stimuli]:
+        """Its scenes, and those of the image-text model and the autoencoder."""
+        return [self.captions.scenes, *seen_by(self.embeddings.trained), *seen_by(self.latents.trained)]
 
     def schedule(self) -> Schedule:
         """With a moving average of the weights, which draws better than the last ones."""
@@ -138,7 +140,7 @@ class LatentDiffusionTraining(ModelTraining):
         plain = len(self.widths) - 2
         read = torch.nn.Conv2d(self.widths[-1], numbers_read(ASKED), 1)
         network = torch.nn.ModuleDict({"unet": unet, "read": read}).to(memory_format=torch.channels_last)
-        cells = cells_of(self.captions.scenes.run(), shape[-1] >> plain, ASKED)
+        cells = cells_of(self.captions.scenes.run(), -(-shape[-1] >> plain), ASKED)  # it rounds up when it halves
         held: dict[str, torch.Tensor] = {}
         unet.up_blocks[0].register_forward_hook(lambda block, given, made: held.update(half_way=made))
         often = how_often(model.scheduler.alphas_cumprod)
@@ -288,17 +290,6 @@ def how_often(signal: torch.Tensor) -> torch.Tensor:
     """
     ratio = signal / (1 - signal)
     return (1 + ratio).clamp(max=MOST_WEIGHT) / (1 + ratio)
-
-
-def trained_on(diffusion: LatentDiffusionTraining) -> list[SimulatedScenes]:
-    """Scenes that the diffusion model, its image-text model and its autoencoder were trained on, as far as it is known."""
-    made = {diffusion.captions.scenes: None}
-    for trained in (diffusion.embeddings.trained, diffusion.latents.trained):
-        if isinstance(trained, ImageTextTraining):
-            made[trained.captions.scenes] = None
-        elif isinstance(trained, AutoencoderTraining) and isinstance(trained.scenes, SimulatedScenes):
-            made[trained.scenes] = None
-    return list(made)
 
 
 def empty_words(embeddings: CLIP) -> torch.Tensor:

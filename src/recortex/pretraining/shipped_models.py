@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any, ClassVar
@@ -14,7 +15,6 @@ from recortex.checkpoints.base import packed
 from recortex.checkpoints.image_text import load_open_clip
 from recortex.checkpoints.latent_diffusion import load_latent_diffusion, pictures
 from recortex.checkpoints.text_encoder import of_image_text
-from recortex.data.simulated.scenes import SimulatedScenes
 from recortex.errors import InvalidInput
 from recortex.features.autoencoder_latents import AutoencoderLatents
 from recortex.features.clip import CLIP
@@ -22,11 +22,11 @@ from recortex.generators._painter import Painter
 from recortex.judging.judge import Judge, load_judge
 from recortex.metrics.identification import identification_ranks, k_way_accuracy
 from recortex.pretraining.autoencoder_decoder import AutoencoderDecoderTraining
-from recortex.pretraining.base import Examined, ExaminedModel, check_apart
+from recortex.pretraining.base import Examined, ExaminedModel, check_apart, seen_by
 from recortex.pretraining.captioner import CaptionerTraining
 from recortex.pretraining.card import figures_table
 from recortex.pretraining.judge import JudgeTraining
-from recortex.pretraining.latent_diffusion import LatentDiffusionTraining, trained_on
+from recortex.pretraining.latent_diffusion import LatentDiffusionTraining
 
 SHOWN = 16
 SAID = ("kind", "background", "design", "colour", "count")
@@ -77,16 +77,17 @@ class ShippedModels(ExaminedModel):
         trained = self.diffusion.embeddings.trained
         if any(embeddings.trained != trained for embeddings in (self.validation, self.held_out, self.captioner.embeddings)):
             raise InvalidInput("validation, held_out and captioner must use the image-text model that diffusion was trained with")
-        if self.held_out_latents.trained != self.diffusion.latents.trained:
-            raise InvalidInput("held_out_latents must be of the autoencoder that diffusion was trained with")
-        if self.decoder is not None and self.decoder.latents.trained != self.diffusion.latents.trained:
+        latents = self.diffusion.latents
+        if latents.model_copy(update={"stimuli": self.held_out_latents.stimuli}) != self.held_out_latents:
+            raise InvalidInput(
+                "held_out_latents must be of the autoencoder that diffusion was trained with, of pictures of its size"
+            )
+        if self.decoder is not None and self.decoder.latents.trained != latents.trained:
             raise InvalidInput("decoder must be of the autoencoder that diffusion was trained with")
         if self.held_out_latents.stimuli != self.held_out.stimuli:
             raise InvalidInput("held_out and held_out_latents must be of the same scenes")
         check_apart(self.held_out.stimuli, self.validation.stimuli, "held_out", "chosen on, as those of validation")
-        makers = [*trained_on(self.diffusion), self.captioner.captions.scenes]
-        if self.decoder is not None and isinstance(self.decoder.latents.stimuli, SimulatedScenes):
-            makers.append(self.decoder.latents.stimuli)
+        makers = [*self.diffusion.scenes_seen(), *self.captioner.scenes_seen(), *seen_by(self.decoder)]
         for field, scenes in (("validation", self.validation.stimuli), ("held_out", self.held_out.stimuli)):
             for seen in (*makers, self.judge.scenes):
                 check_apart(scenes, seen, field)
@@ -133,22 +134,12 @@ class ShippedModels(ExaminedModel):
         model = load_latent_diffusion(folder / "diffusion")
         with self.diffusion.embeddings.model_folder() as place:
             words = of_image_text(load_open_clip(place))
-        scored: dict[tuple[float, int], dict[str, float]] = {}
 
-        def painter(setting: tuple[float, int]) -> Painter:
-            guidance, steps = setting
+        def painter(guidance: float, steps: int) -> Painter:
             return Painter(model, autoencoder, words, steps, guidance, 1.0, 0, "cpu")
 
-        def best() -> tuple[float, int]:
-            return max(scored, key=lambda setting: scored[setting]["kind"] + scored[setting]["background"])
-
-        for guidance in self.guidances:
-            setting = guidance, self.sampling_steps[0]
-            scored[setting] = self._seen_in(painter(setting), judge, self.validation)
-        guidance, _ = best()
-        for steps in self.sampling_steps[1:]:
-            scored[guidance, steps] = self._seen_in(painter((guidance, steps)), judge, self.validation)
-        chosen = painter(best())
+        scored = self.tried(lambda guidance, steps: self._seen_in(painter(guidance, steps), judge, self.validation))
+        chosen = painter(*best(scored))
 
         truth = _truth(self.held_out.stimuli)
         seen = self.held_out.stimuli.run()["picture"] / np.float32(255)
@@ -183,11 +174,22 @@ class ShippedModels(ExaminedModel):
         sheet = {name: row[:SHOWN] for name, row in (rows | {"of nothing": nothing}).items()}
         return Examined(figures, goals, sheet, [str(kind) for kind in truth["kind"][:SHOWN]])
 
+    def tried(self, found: Callable[[float, int], dict[str, float]]) -> dict[tuple[float, int], dict[str, float]]:
+        """What is found with each guidance in the first number of steps, then with the best guidance in each other number."""
+        scored = {(guidance, self.sampling_steps[0]): found(guidance, self.sampling_steps[0]) for guidance in self.guidances}
+        guidance, _ = best(scored)
+        return scored | {(guidance, steps): found(guidance, steps) for steps in self.sampling_steps[1:]}
+
     def _seen_in(self, painter: Painter, judge: Judge, embeddings: CLIP) -> dict[str, float]:
         """How often the judge finds in pictures what was in the scenes whose embeddings they are made from."""
         said = judge.verdicts(_painted(painter, embeddings.run()["features"], 0))
         truth = _truth(embeddings.stimuli)
         return {name: float(np.mean(said[name] == truth[name])) for name in SAID}
+
+
+def best(scored: Mapping[tuple[float, int], Mapping[str, float]]) -> tuple[float, int]:
+    """The guidance and steps with which kind and background are right most often; the first of equals."""
+    return max(scored, key=lambda setting: scored[setting]["kind"] + scored[setting]["background"])
 
 
 def _painted(painter: Painter, embeddings: np.ndarray | None, sample: int, count: int = 0) -> np.ndarray:
