@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hypothesis import strategies as st
+from pydantic.fields import FieldInfo
 
 from recortex import catalog
 from recortex.checkpoints.pretrained import Pretrained
@@ -94,7 +95,8 @@ class Maker:
     def value(self, annotation: Any, limits: tuple = ()) -> st.SearchStrategy[Any]:
         origin, inside = typing.get_origin(annotation), typing.get_args(annotation)
         if origin is typing.Annotated:
-            return self.value(inside[0], (*limits, *inside[1:]))
+            said = [limit for mark in inside[1:] for limit in (mark.metadata if isinstance(mark, FieldInfo) else [mark])]
+            return self.value(inside[0], (*limits, *said))
         if origin in (typing.Union, types.UnionType):
             return st.one_of(*(self.value(part, limits) for part in inside))
         if origin is typing.Literal:
