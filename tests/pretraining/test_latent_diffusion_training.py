@@ -131,6 +131,8 @@ def test_what_belongs_together_is_taken() -> None:
     ("changed", "said"),
     [
         ({"captions": SimulatedCaptions(scenes=OTHERS)}, "same scenes"),
+        ({"widths": (30, 64)}, "widths: each is a multiple of 8, and the last two of the 4 heads"),
+        ({"widths": (16, 64), "heads": 5}, "widths: each is a multiple of 8, and the last two of the 5 heads"),
         ({"held_out_latents": AutoencoderLatents(stimuli=HELD_OUT)}, "same models"),
         ({"held_out_embeddings": CLIP(stimuli=HELD_OUT, unit_length=True)}, "same models"),
         ({"embeddings": CLIP(stimuli=SCENES)}, "trained"),

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 # where noise is all there is: that is where it is decided what a picture will show). What counts less is drawn less often.
 MOST_WEIGHT = 5.0
 SHOWN = 12
+GROUPS = 8  # of channels that are normalised together
 ASKED = ("kind", "design", "colour")  # of the thing at each place, half-way through the network
 
 
@@ -104,6 +105,9 @@ class LatentDiffusionTraining(ModelTraining):
 
     def check_inputs(self) -> None:
         """Latents, embeddings and captions of the same scenes and of trained models, held-out scenes that are not trained on."""
+        uneven = [width for width in self.widths if width < GROUPS or width % GROUPS]
+        if uneven or any(width % self.heads for width in self.widths[-2:]):
+            raise InvalidInput(f"widths: each is a multiple of {GROUPS}, and the last two of the {self.heads} heads")
         if not self.latents.stimuli == self.embeddings.stimuli == self.captions.scenes:
             raise InvalidInput("latents, embeddings and captions must be of the same scenes")
         if self.held_out_latents.stimuli != self.held_out_embeddings.stimuli:
@@ -198,7 +202,7 @@ class LatentDiffusionTraining(ModelTraining):
             layers_per_block=1,
             attention_head_dim=self.heads,  # diffusers' name for the number of heads
             cross_attention_dim=token_size,
-            norm_num_groups=8,
+            norm_num_groups=GROUPS,
             time_embedding_dim=self.told_width,
             resnet_time_scale_shift="scale_shift",
             class_embed_type="projection",
