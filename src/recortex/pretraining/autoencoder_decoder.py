@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -105,12 +104,9 @@ class AutoencoderDecoderTraining(ModelTraining):
 
     def save(self, network: torch.nn.Module, folder: Path) -> None:
         """The whole autoencoder, as diffusers has it."""
-        import torch
-
         with self.autoencoder.folder() as place:
             whole = load_autoencoder(place).model
-        decoder: Any = copy.deepcopy(network.get_submodule("decoder")).to(memory_format=torch.contiguous_format)
-        whole.decoder.load_state_dict(decoder.state_dict())
+        whole.decoder.load_state_dict(network.get_submodule("decoder").state_dict())
         whole.half().save_pretrained(folder)
 
     def examine(self, folder: Path) -> Examined:

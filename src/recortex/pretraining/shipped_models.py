@@ -166,8 +166,7 @@ class ShippedModels(ExaminedModel):
             figures[f"diffusion_two_way{ending}"] = two_way(said["embedding"], before["embedding"])
         figures["diffusion_two_way_by_chance"] = 0.5
         for name in ("kind", "background"):
-            tried = {f"validation_{name}_guidance_{g:g}_steps_{steps}": found[name] for (g, steps), found in scored.items()}
-            figures |= tried
+            figures |= {f"validation_{name}_guidance_{g:g}_steps_{steps}": found[name] for (g, steps), found in scored.items()}
         figures["megabytes"] = sum(path.stat().st_size for path in folder.rglob("*")) / 1e6
         goals = {"autoencoder_kind_kept": 0.95, "diffusion_kind": 0.8, "diffusion_background": 0.95, "diffusion_two_way": 0.97}
         rows = {"seen": seen, "autoencoded": pictures(autoencoder, latents[:SHOWN]), "drawn": drawn, "drawn again": again}
