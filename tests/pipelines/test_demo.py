@@ -17,14 +17,10 @@ from recortex.pipeline.run import run
 from tests import tiny_models
 
 ANSWERS = {"kind": tuple(KINDS), "background": tuple(BACKGROUNDS), "count": ("1", "2", "3")}
-DRAWN = """
-pictures: {type: UnCLIP, decoder: decoder, start: layout, captions: decoded_captions, samples: 2, steps: 4, strength: 0.7}
-picture_scores: {type: JudgeScores, pictures: pictures, stimuli: scenes, permutations: 2, resamples: 50}
-"""
 Rows = dict[tuple[str, str, str, str, str], dict[str, str]]
 
 
-def demo(*overlays: str | Path, **sets: object) -> entries.Entries:
+def demo(*overlays: str, **sets: object) -> entries.Entries:
     """The pipeline under overlays, with fields set by stage__field."""
     return entries.gather("demo", overlays, [f"{place.replace('__', '.')}={given}" for place, given in sets.items()])[1]
 
@@ -54,6 +50,10 @@ def test_the_tiny_demo_goes_from_volumes_to_scores_of_captions_of_voxels(tmp_pat
     assert {stage for stage, *_ in rows} == {"encoding", "picture_scores", "caption_scores", "voxel_caption_scores"}
     for control in ("shuffled", "mean", "class_mean", "nearest", "true_features", "frequency"):
         assert ("caption_scores", "accuracy", "kind", control, "difference") in rows
+        assert ("picture_scores", "accuracy", "kind", control, "difference") in rows
+    assert ("picture_scores", "two_way_identification", "", "unconditional", "difference") in rows
+    drawn = nodes["pictures"].run()
+    assert drawn.shape("samples")[:2] == (30, 2) and drawn["caption"].all()
     assert ("voxel_caption_scores", "caption_correlation", "", "shuffled", "difference") in rows
     assert about_units(nodes["responses"], ("preferred", "area")) is not None
     for heading in ("Seen and decoded", "True and decoded captions", "Words of each area", "Captions against new pictures"):
@@ -76,11 +76,8 @@ def test_models_of_ones_own_take_the_place_of_those_that_ship(tmp_path: Path) ->
     own |= {"pictures__folder": tiny_models.latent_diffusion(models / "diffusion", side=16)}
     own |= {"picture_scores__folder": tiny_models.judge(models / "judge", ANSWERS)}
     shorter = {"decoded_captions__most": 4, "voxel_captions__most": 4, "voxel_caption_scores__level": 0.99}
-    drawn = tmp_path / "drawn.yaml"
-    drawn.write_text(DRAWN)
     base = demo(
         "tiny",
-        drawn,
         scenes__count=60,
         bold__own=40,
         bold__shared=20,
@@ -104,23 +101,32 @@ def test_models_of_ones_own_take_the_place_of_those_that_ship(tmp_path: Path) ->
     assert set(" ".join(nodes["decoded_captions"].run()["caption"]).split()) <= set(tiny_models.VOCABULARY)
 
     wide = tiny_models.captioner(models / "wide", 20, planted=False)
-    said = refused(drawn, own | {"decoded_captions__folder": wide})["decoded_captions"]
-    assert "(trial, 20)" in said and "(trial, 12)" in said
+    assert (
+        "(trial, 20)" in (said := refused(own | {"decoded_captions__folder": wide})["decoded_captions"]) and "(trial, 12)" in said
+    )
     wide = tiny_models.latent_diffusion(models / "wide_diffusion", features=20, side=16)
-    assert "(20,)" in (said := refused(drawn, own | {"pictures__folder": wide})["pictures"]) and "(12,)" in said
+    assert "(20,)" in (said := refused(own | {"pictures__folder": wide})["pictures"]) and "(12,)" in said
     large = tiny_models.latent_diffusion(models / "large_diffusion", side=32)
-    assert "1024 numbers" in (said := refused(drawn, own | {"pictures__folder": large})["pictures"]) and "(4, 32, 32)" in said
+    assert "1024 numbers" in (said := refused(own | {"pictures__folder": large})["pictures"]) and "(4, 32, 32)" in said
 
 
-def refused(drawn: Path, own: dict[str, Any]) -> dict[str, str]:
+def refused(own: dict[str, Any]) -> dict[str, str]:
     """What `plan` says of entries that cannot be made, by their names."""
-    items = make_plan({"": build.build(demo("tiny", drawn, **own))}).items
+    items = make_plan({"": build.build(demo("tiny", **own))}).items
     return {item.name: item.reason for item in items if item.state == "missing"}
 
 
 @pytest.mark.slow
 def test_the_demo_finds_what_was_planted(tmp_path: Path) -> None:
     _, rows, _ = ran(tmp_path, demo())
+    assert value(rows, "picture_scores", "two_way_identification") >= 0.8
+    for control in ("shuffled", "mean", "unconditional"):
+        assert value(rows, "picture_scores", "two_way_identification", "", control, "difference", "low") > 0
+    for fact, least in (("kind", 0.5), ("background", 0.7)):
+        assert value(rows, "picture_scores", "accuracy", fact) >= least
+        assert value(rows, "picture_scores", "accuracy", fact, "frequency") < 0.25
+        ceiling = value(rows, "picture_scores", "accuracy", fact, "true_features")
+        assert ceiling >= value(rows, "picture_scores", "accuracy", fact) - 0.05
     for fact, least in (("kind", 0.6), ("background", 0.7)):
         assert value(rows, "caption_scores", "accuracy", fact) >= least
         assert value(rows, "caption_scores", "accuracy", fact, "shuffled", "difference", "low") > 0

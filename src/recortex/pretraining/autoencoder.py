@@ -154,10 +154,9 @@ class AutoencoderTraining(ModelTraining):
             def disturbed(most: float) -> torch.Tensor:
                 return latents + most * torch.rand(len(seen), 1, 1, 1, device=device) * torch.randn_like(latents)
 
-            error = autoencoder.decoder(disturbed(self.latent_noise)) - seen
-            weight = 1 + self.contrast * local_contrast(seen)
+            square = square_error(autoencoder.decoder(disturbed(self.latent_noise)), seen, self.contrast)
             meant = cell_losses(read(disturbed(self.meaning_noise)), cells[rows].mirrored(mirrored).to(device))
-            return {"square": (weight * error.square()).mean()} | {name: self.meaning * loss for name, loss in meant.items()}
+            return {"square": square} | {name: self.meaning * loss for name, loss in meant.items()}
 
         return Recipe(network, losses)
 
@@ -215,6 +214,11 @@ def as_input(pictures: np.ndarray) -> torch.Tensor:
 def as_pictures(decoded: torch.Tensor) -> np.ndarray:
     """What the autoencoder makes as pictures (n, height, width, 3) from 0 to 1."""
     return decoded.add(1).div(2).clamp(0, 1).permute(0, 2, 3, 1).numpy()
+
+
+def square_error(decoded: torch.Tensor, seen: torch.Tensor, contrast: float) -> torch.Tensor:
+    """Mean squared error, more of it where there is something to see: `contrast` times per unit of standard deviation."""
+    return ((1 + contrast * local_contrast(seen)) * (decoded - seen).square()).mean()
 
 
 def local_contrast(pictures: torch.Tensor, side: int = 5) -> torch.Tensor:

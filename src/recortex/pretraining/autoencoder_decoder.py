@@ -13,7 +13,7 @@ from recortex.data.base import Stimuli
 from recortex.data.simulated.scenes import SimulatedScenes
 from recortex.errors import InvalidInput
 from recortex.features.autoencoder_latents import AutoencoderLatents
-from recortex.pretraining.autoencoder import AutoencoderTraining, as_input, examined, local_contrast
+from recortex.pretraining.autoencoder import AutoencoderTraining, as_input, examined, square_error
 from recortex.pretraining.base import Examined, ModelTraining, check_apart
 from recortex.pretraining.training import Recipe, Schedule
 
@@ -97,8 +97,7 @@ class AutoencoderDecoderTraining(ModelTraining):
             seen, given = as_input(pictures[rows]).to(device), latents[rows].to(device)
             spread = self.latent_noise * torch.rand(self.batch, 1, 1, 1, device=device)
             given = (given + spread * torch.randn_like(given)).contiguous(memory_format=torch.channels_last)
-            weight = 1 + self.contrast * local_contrast(seen)
-            return {"square": (weight * (decoder(given) - seen).square()).mean()}
+            return {"square": square_error(decoder(given), seen, self.contrast)}
 
         return Recipe(network, losses)
 
