@@ -15,7 +15,7 @@ from recortex.scores._decoded_scores import Control, DecodedScores, Measure, Val
 from recortex.scores._ladder import labels_of, rung_pictures
 from recortex.stage import Array, Figure, Result
 
-MOST_SAMPLES = 4  # shown of a trial
+MOST_SAMPLES = 4  # shown of a trial, that which is kept among them
 TIE = 1e-12  # equal candidates may differ in the last bits of a matrix product
 
 
@@ -145,10 +145,11 @@ class PictureScores(DecodedScores):
         if "samples" in made:
             apart, back = np.unique(some, return_inverse=True)  # read forwards, and only these
             samples = made.read("samples", apart)[back] / np.float32(255)
-            others = range(min(samples.shape[1], MOST_SAMPLES))
-            rows += [samples[:, number] for number in others]
-            labels += [f"sample {number + 1}" for number in others]
-            below = f", and below it {len(others)} of the {samples.shape[1]} samples, from other noise, that it is one of"
+            numbers, kept = np.arange(samples.shape[1]), made["kept"][some]
+            others = np.array([numbers[numbers != one][: MOST_SAMPLES - 1] for one in kept])
+            rows += list(np.moveaxis(samples[np.arange(len(some))[:, None], others], 1, 0))
+            labels += [f"sample {number + 2}" for number in range(others.shape[1])]
+            below = f", and below it {others.shape[1]} others of its {samples.shape[1]} samples, from other noise"
         return [
             Figure(
                 "Seen and decoded",
