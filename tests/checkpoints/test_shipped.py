@@ -96,6 +96,7 @@ def test_a_model_that_is_shipped_has_a_card_and_safe_weights_in_half_precision()
         files = [path for path in folder.rglob("*") if path.is_file()]
         assert {path.suffix for path in files} <= {".md", ".json", ".safetensors"}
         for path in files:
+            assert path.suffix == ".safetensors" or "_name_or_path" not in path.read_text(), path
             if path.suffix == ".safetensors":
                 kinds = {value.dtype for value in load_file(path).values() if value.is_floating_point()}
                 assert kinds == {torch.float16}, path

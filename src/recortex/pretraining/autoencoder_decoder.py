@@ -39,7 +39,7 @@ class AutoencoderDecoderTraining(ModelTraining):
         Largest standard deviation of the errors in latents.
     """
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     latents: AutoencoderLatents
     held_out: SimulatedScenes
@@ -104,7 +104,9 @@ class AutoencoderDecoderTraining(ModelTraining):
     def save(self, network: torch.nn.Module, folder: Path) -> None:
         """The whole autoencoder, as diffusers has it."""
         with self.autoencoder.folder() as place:
-            whole = load_autoencoder(place).model
+            loaded: Any = load_autoencoder(place).model
+            whole = type(loaded).from_config(loaded.load_config(place))  # a loaded one's own configuration tells its folder
+        whole.load_state_dict(loaded.state_dict())
         whole.decoder.load_state_dict(network.get_submodule("decoder").state_dict())
         whole.half().save_pretrained(folder)
 

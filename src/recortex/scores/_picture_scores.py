@@ -148,7 +148,7 @@ class PictureScores(DecodedScores):
             numbers, kept = np.arange(samples.shape[1]), made["kept"][some]
             others = np.array([numbers[numbers != one][: MOST_SAMPLES - 1] for one in kept])
             rows += list(np.moveaxis(samples[np.arange(len(some))[:, None], others], 1, 0))
-            labels += [f"sample {number + 2}" for number in range(others.shape[1])]
+            labels += [f"other {number + 1}" for number in range(others.shape[1])]
             below = f", and below it {others.shape[1]} others of its {samples.shape[1]} samples, from other noise"
         return [
             Figure(
