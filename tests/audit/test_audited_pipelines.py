@@ -22,6 +22,7 @@ from recortex.generators.pixel_pictures import PixelPictures
 from recortex.pipeline import build, entries
 from recortex.pipeline.outputs import lay_out, score_rows
 from recortex.pipeline.run import Outcome, failures, run, tasks
+from recortex.responses.reliability import Reliability, explainable_in_training
 from recortex.scores.base import Scores
 from recortex.scores.image_scores import ImageScores
 from recortex.splits.k_fold import KFold
@@ -259,6 +260,24 @@ class ScaledByAllRows(RidgeDecoder):
         return super().fit_folds(replace(pairs, inputs=scaled))
 
 
+class ByReliability(RidgeDecoder):
+    """Looks at presentations of training stimuli alone."""
+
+    by_reliability: bool = True
+
+
+class WeighsByAllTrials(RidgeDecoder):
+    """Looks at presentations of test stimuli to tell which units are reliable."""
+
+    by_reliability: bool = True
+
+    def pairs(self) -> Pairs:
+        """The training trials of every fold are all."""
+        pairs = super().pairs()
+        everything = [replace(fold, train=np.arange(len(pairs.inputs))) for fold in pairs.folds]
+        return replace(pairs, reliability=Reliability(explainable_in_training(self.brain, everything), self.standardise))
+
+
 class Halfway:
     """A ridge that starts from a model that another fold has left: half of its weights are that one's."""
 
@@ -376,6 +395,7 @@ def decoding(folder: Path, cls: type[RidgeDecoder]) -> dict[str, dict[str, Node]
 
 CHEATS = {
     ScaledByAllRows: "fit_saw_test_rows",
+    WeighsByAllTrials: "fit_saw_test_rows",
     RemembersFirstFold: "fit_saw_test_rows",
     Peeks: "prediction_saw_target",
     StoresAnother: "stored_result_differs",
@@ -414,6 +434,7 @@ def test_a_score_that_was_computed_before_is_not_shown_either(tmp_path):
     ("cls", "found"),
     [
         (RidgeDecoder, "note: same_run"),
+        (ByReliability, "note: same_run"),
         (Transductive, "warn: needs_whole_test_set; note: same_run"),
         (Unseeded, "warn: fit_not_repeatable; note: same_run"),
     ],

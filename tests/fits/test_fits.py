@@ -34,7 +34,11 @@ def decoder_of(brain, stimuli, **more):
     return RidgeDecoder(brain=brain, features=Pixels(stimuli=stimuli), alphas=ALPHAS, cv=3, **more)
 
 
-@pytest.mark.parametrize("make", [encoder_of, decoder_of])
+def by_reliability(brain, stimuli, **more):
+    return decoder_of(brain, stimuli, by_reliability=True, **more)
+
+
+@pytest.mark.parametrize("make", [encoder_of, decoder_of, by_reliability])
 @pytest.mark.parametrize("split", [KFold(folds=4), FixedSplit()], ids=["folds", "fixed"])
 def test_many_refits_at_once_equal_a_fit_of_each_permuted_pair(own, make, split):
     from dataclasses import replace

@@ -112,6 +112,19 @@ def test_runs_are_modelled_by_themselves_and_are_parts() -> None:
     )
 
 
+def test_averages_are_made_of_single_trials_that_are_kept() -> None:
+    stage = LeastSquaresAll(recording=Scanned())
+    averaged = LeastSquaresAll(recording=Scanned(), repeats="average")
+    assert stage.key() in averaged.inputs() and averaged.tiling() is None
+    averaged.run()
+    made = stage.cached()  # nothing of it was asked for
+    assert made is not None
+    some = averaged.recorded(slice(1, 3))
+    np.testing.assert_array_equal(some["responses"], made["responses"][:, 1:3])
+    np.testing.assert_array_equal(some["stimulus"], made["stimulus"])
+    np.testing.assert_array_equal(some["run"], made["run"])
+
+
 @pytest.mark.parametrize(
     ("fields", "words"),
     [

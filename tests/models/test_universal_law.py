@@ -107,6 +107,14 @@ def test_it_holds_for_every_calibration(tmp_path, calibration):
     check_universal_law(tmp_path, lambda brain, stimuli: make(brain, stimuli, calibration=calibration), fitted)
 
 
+@pytest.mark.parametrize("standardise", [False, True])
+@pytest.mark.parametrize("split", SPLITS, ids=lambda split: split.type_name())
+def test_it_holds_where_units_count_as_far_as_they_are_reliable(tmp_path, split, standardise):
+    make, fitted = FITS["RidgeDecoder"]
+    fields = {"split": split, "by_reliability": True, "standardise": standardise}
+    check_universal_law(tmp_path, lambda brain, stimuli: make(brain, stimuli, **fields), fitted)
+
+
 @pytest.mark.parametrize("classifier", ["logistic", "svm", "ridge", "lda"])
 def test_it_holds_for_every_classifier(tmp_path, classifier):
     make, fitted = FITS["CategoryDecoder"]

@@ -46,11 +46,18 @@ class NoisyBrain:
     """
 
     def __init__(self, brain: Responses, rows: np.ndarray):
-        self._brain, self._result = brain, NoisyResult(brain.run(), rows)
+        self._brain, self._rows, self._result = brain, rows, NoisyResult(brain.run(), rows)
 
     def run(self) -> NoisyResult:
         """The arrays."""
         return self._result
+
+    def recorded(self, units: slice = slice(None)) -> dict[str, Any]:
+        """Single presentations, those of these trials noise."""
+        shown, rows = self._brain.recorded(units), self._rows
+        if self._brain.repeats == "average":
+            rows = np.flatnonzero(np.isin(shown["stimulus"], self.trial_table()["stimulus"][rows]))
+        return shown | {"responses": _noise_in(np.asarray(shown["responses"]), rows, rows)}
 
     def trial_table(self) -> dict[str, np.ndarray]:
         """As the recording says."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
 from recortex.decoders.base import Decoder, check_units
+from recortex.fits.pairs import Pairs
+from recortex.responses.reliability import Reliability, explainable_in_training
 from recortex.stage import NOT_IN_KEY, Array
 
 # to four digits: the last ones of a power depend on the machine, and a default is part of a key
@@ -29,7 +32,10 @@ class RidgeDecoder(Decoder):
     cv : int
         Folds of the choice of alpha and of the calibration; they keep together what the split keeps together.
     standardise : bool
-        Whether units are scaled to unit variance, by training trials of each inner fold alone.
+        Whether units are scaled to unit variance, by training trials of each inner fold alone; with `by_reliability`, of each fold.
+    by_reliability : bool
+        Whether each unit's responses are shrunk by the share of their variance that the stimulus explains, as presentations of the
+        fold's training stimuli tell it; a unit that is all noise then has no say. Asks for stimuli shown more than once.
     selection : "kfold", "gcv", "loo" or "gcv+kfold"
         How penalties are compared inside a fold's training trials: over folds; by generalised cross-validation, fast, which counts
         trials of the same features as one and refuses groups of several; by leaving out each group; or over folds near the best of
@@ -46,6 +52,7 @@ class RidgeDecoder(Decoder):
     alphas: tuple[float, ...] = Field(default=ALPHAS, min_length=1)
     cv: int = Field(default=5, ge=2)
     standardise: bool = True
+    by_reliability: bool = False
     selection: Literal["kfold", "gcv", "loo", "gcv+kfold"] = "kfold"
     device: Annotated[str | None, NOT_IN_KEY] = None
     calibration: Literal["variance", "regression", "none"] = "variance"
@@ -68,10 +75,25 @@ class RidgeDecoder(Decoder):
             self.alphas,
             cv=self.cv,
             selection=self.selection,
-            scale_features=self.standardise,
+            scale_features=self.standardise and not self.by_reliability,  # else shrunk units would be scaled up again
             device=self.device,
             calibration=self.calibration,
         )
+
+    def pairs(self) -> Pairs:
+        """Responses and features, joined by stimulus and split, and how reliable units are."""
+        pairs = super().pairs()
+        if not self.by_reliability:
+            return pairs
+        by = "" if self.normalise == "none" else self.normalise_by
+        explainable = explainable_in_training(self.brain, pairs.folds, by)
+        return replace(pairs, reliability=Reliability(explainable, self.standardise))
+
+    def fit_folds(self, pairs: Pairs) -> tuple[np.ndarray, dict[str, Any]]:
+        """As of any fit; weights are those of responses that are not shrunk."""
+        decoded, learned = super().fit_folds(pairs)
+        gains = [gain for fold in pairs.folds if (gain := pairs.gain(fold)) is not None]
+        return decoded, learned | ({"coef": learned["coef"] * np.stack(gains)[:, :, None]} if gains else {})
 
     def learned(self, estimator: Any) -> dict[str, np.ndarray]:
         """Weights, penalties and calibration."""

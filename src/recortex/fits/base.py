@@ -137,7 +137,7 @@ class Fit(Stage):
 
     def instead(self, pairs: Pairs, inputs: np.ndarray) -> np.ndarray:
         """Held-out predictions of the same procedure from other inputs."""
-        plain = replace(pairs, inputs=inputs, z_score=pairs.z_score if pairs.responses == "targets" else None)
+        plain = replace(pairs, inputs=inputs, z_score=pairs.z_score if pairs.responses == "targets" else None, reliability=None)
         return _in_order(plain, [self._fit_fold(plain, fold, *plain.inside(fold))[0] for fold in plain.folds])
 
     def _fit_fold(self, pairs: Pairs, fold: Any, inputs: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, Any]:

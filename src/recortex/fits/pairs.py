@@ -12,6 +12,7 @@ import numpy as np
 from recortex.errors import InvalidInput, no_column
 from recortex.metrics import circular_shift, permute_pairs
 from recortex.responses.normalisation import ZScore
+from recortex.responses.reliability import Reliability
 from recortex.splits.base import Fold, Trials, qualified
 
 LEAST_ARRANGEMENTS = 20
@@ -34,6 +35,8 @@ class Pairs:
         What stays together when something is chosen inside a fold.
     z_score : ZScore, optional
         How the responses are normalised in each fold.
+    reliability : Reliability, optional
+        How far they are shrunk in each fold; only where they are the inputs.
     responses : "inputs" or "targets"
         On which side the responses stand.
     """
@@ -44,15 +47,23 @@ class Pairs:
     folds: list[Fold]
     groups: np.ndarray
     z_score: ZScore | None = None
+    reliability: Reliability | None = None
     responses: Literal["inputs", "targets"] = "targets"
 
     def inside(self, fold: Fold) -> tuple[np.ndarray, np.ndarray]:
         """Inputs and targets of all trials, as one fold may see them."""
-        if self.z_score is None:
-            return self.inputs, self.targets
-        if self.responses == "inputs":
-            return self.z_score.of(self.inputs, fold), self.targets
-        return self.inputs, self.z_score.of(self.targets, fold)
+        if self.responses == "targets":
+            return self.inputs, self.targets if self.z_score is None else self.z_score.of(self.targets, fold)
+        inputs, gain = self._normalised(fold), self.gain(fold)
+        return inputs if gain is None else inputs * gain, self.targets
+
+    def gain(self, fold: Fold) -> np.ndarray | None:
+        """What the inputs are multiplied by in one fold, (input,), for being more or less reliable; None where all count alike."""
+        return None if self.reliability is None else self.reliability.gain(self._normalised(fold), fold)
+
+    def _normalised(self, fold: Fold) -> np.ndarray:
+        """Responses that stand on the side of the inputs, normalised."""
+        return self.inputs if self.z_score is None else self.z_score.of(self.inputs, fold)
 
     def held_out(self) -> np.ndarray:
         """Rows of the held-out trials, in the order of the trial table."""

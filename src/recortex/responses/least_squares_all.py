@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -12,7 +12,7 @@ from pydantic import Field, field_validator
 from recortex.data.base import ON_CORTEX, Responses
 from recortex.data.recording import OF_EVENTS, Bold
 from recortex.errors import InvalidInput
-from recortex.stage import Array, Figure, Result, Tiling
+from recortex.stage import Array, Figure, Node, Result, Tiling
 
 Shape = Literal["glover", "spm"] | float
 
@@ -78,7 +78,7 @@ class LeastSquaresAll(Responses):
         )
 
     def tiling(self) -> Tiling | None:
-        """A part a run, unless repeats are averaged over them."""
+        """A part a run; averages are made of single trials, which are."""
         if self.repeats == "average":
             return None
         run = self.recording.run()["event_run"]
@@ -92,9 +92,29 @@ class LeastSquaresAll(Responses):
             return {}
         return {"unit": seen["unit"]} | ({"trial": seen["event"]} if self.repeats == "keep" else {})
 
+    def children(self) -> Iterator[tuple[str, Node]]:
+        """The recording, and the single trials that are averaged."""
+        yield from super().children()
+        if self.repeats == "average":
+            yield "trials", self._trials()
+
+    def gives_units(self) -> bool:
+        """Single trials are kept."""
+        return True
+
+    def recorded(self, units: slice = slice(None)) -> dict[str, Any]:
+        """As kept."""
+        return super().recorded(units) if self.repeats == "keep" else self._trials().recorded(units)
+
     def measure(self) -> dict[str, Any]:
         """The trials of all runs."""
+        if self.repeats == "average":
+            made = self._trials().run()
+            return {name: made[name] for name in made}
         return self._of(range(self.recording.run().shape("stimulus")[0]))
+
+    def _trials(self) -> LeastSquaresAll:
+        return self.model_copy(update={"repeats": "keep"})
 
     def compute_tile(self, rows: range) -> dict[str, Any]:
         """The trials of one run."""

@@ -9,12 +9,12 @@ from pydantic import Field
 
 from recortex.data.base import LABELS, Responses
 from recortex.errors import InvalidInput, no_column
+from recortex.responses._presentations import average_rows, shown_again, without_offsets
 from recortex.responses.normalisation import ZScore
-from recortex.splits.base import Split, Trials, qualified
+from recortex.splits.base import Split, qualified
 from recortex.stage import Array, Figure, Result, Stage, Tiling
 
 AT_ONCE = 2**24  # responses of a part, in trials x units
-LEAST_STIMULI = 20
 
 
 class NoiseCeiling(Stage):
@@ -92,23 +92,23 @@ class NoiseCeiling(Stage):
                 raise InvalidInput(no_column("normalise_by", self.normalise_by, table))
             labels = qualified(table, self.normalise_by)
             responses = ZScore(labels, self.normalise_by, unsupervised=True, first=units.start or 0).own(responses)
-        shown_again = _shown_again(table)
-        without_offsets = _without_offsets(responses, table)
+        again = shown_again(table)
+        steady = without_offsets(responses, table)
         if self.split is not None:
             trials = self.brain.trial_table()
             tested = np.concatenate([fold.test for fold in self.split.apply(trials)])
             if not (rows := np.isin(stimulus, trials["stimulus"][tested])).all():
-                without_offsets, responses, stimulus = without_offsets[rows], responses[rows], stimulus[rows]
+                steady, responses, stimulus = steady[rows], responses[rows], stimulus[rows]
         names, counts = np.unique(stimulus, return_counts=True)
-        repeated = np.array(int(np.isin(names, shown_again).sum()))
+        repeated = np.array(int(np.isin(names, again).sum()))
         if not repeated:
             stimulus = np.arange(len(stimulus))  # no two trials compare
         if self.method == "split_half":
-            halves = split_half(without_offsets, stimulus, seed=self.seed)
+            halves = split_half(steady, stimulus, seed=self.seed)
             nothing = np.full(len(halves), np.nan)
             return {"explainable": halves, "low": nothing, "high": nothing, "repeated": repeated}
         averaged = counts if self.brain.repeats == "average" else np.ones(len(names))
-        made = noise_ceiling(without_offsets, stimulus, averaged, n_resamples=self.resamples, seed=self.seed)
+        made = noise_ceiling(steady, stimulus, averaged, n_resamples=self.resamples, seed=self.seed)
         # the scored rows still hold the offsets
         scored = average_rows(responses, stimulus) if self.brain.repeats == "average" and repeated else responses
         modelled = made.signal + made.noise * float(np.mean(1 / averaged))
@@ -143,41 +143,3 @@ class NoiseCeiling(Stage):
                 "encoding",
             )
         ]
-
-
-def _shown_again(trials: Trials) -> np.ndarray:
-    """Stimuli with presentations in at least two blocks, or trials where there are no blocks."""
-    stimulus = np.asarray(trials["stimulus"])
-    block = qualified(trials, "block") if "block" in trials else np.arange(len(stimulus)).astype(str)
-    names, number = np.unique(stimulus, return_inverse=True)
-    shown = np.unique(np.column_stack([number, np.unique(block, return_inverse=True)[1]]), axis=0)
-    return names[np.bincount(shown[:, 0]) > 1]
-
-
-def _without_offsets(responses: np.ndarray, trials: Trials) -> np.ndarray:
-    """Responses with the mean of each run (else session) taken off, where every one of them shows enough stimuli.
-
-    The mean of S stimuli takes a share 1 / S of their variance with it. Where stimuli come again in other runs, signal and noise lose
-    it alike and it is given back; where they come again in the same run only the signal does.
-    """
-    column = next((name for name in ("run", "session") if name in trials), "")
-    if not column:
-        return responses
-    number = np.unique(qualified(trials, column), return_inverse=True)[1]
-    groups = [np.flatnonzero(number == group) for group in range(number.max() + 1)]
-    shown = [len(np.unique(trials["stimulus"][rows])) for rows in groups]
-    again = sum(shown) > len(np.unique(trials["stimulus"]))
-    if min(shown) < LEAST_STIMULI:
-        return responses
-    out = np.empty(responses.shape)
-    for rows, stimuli in zip(groups, shown, strict=True):
-        out[rows] = (responses[rows] - responses[rows].mean(axis=0, dtype=np.float64)) * np.sqrt(stimuli / (stimuli - again))
-    return out
-
-
-def average_rows(responses: np.ndarray, stimulus: np.ndarray) -> np.ndarray:
-    """The mean response to each stimulus, (stimulus, unit)."""
-    _, number, counts = np.unique(stimulus, return_inverse=True, return_counts=True)
-    summed = np.zeros((len(counts), responses.shape[1]))
-    np.add.at(summed, number, responses)
-    return summed / counts[:, None]

@@ -1,0 +1,123 @@
+"""Decoders that lean on units that can be trusted: how far each can be is told by training trials alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.linear_model import Ridge
+
+from recortex.data.handwritten_digits import HandwrittenDigits
+from recortex.data.planted_units import PlantedUnits
+from recortex.data.response_file import ResponseFile
+from recortex.decoders.decode import Decode
+from recortex.decoders.ridge_decoder import RidgeDecoder
+from recortex.errors import InvalidInput
+from recortex.features.pixels import Pixels
+from recortex.responses.reliability import Reliability, explainable_in_training
+from recortex.splits.fixed import FixedSplit
+from recortex.splits.k_fold import KFold
+from tests.laws import planted, recording
+
+
+@pytest.mark.parametrize(("repeats", "presentations"), [("keep", 1), ("average", 3)])
+def test_planted_explainable_variance_comes_back_from_training_trials(repeats: Any, presentations: int) -> None:
+    brain = PlantedUnits(stimuli=HandwrittenDigits(count=1000), units=60, presentations=3, runs=3, repeats=repeats)
+    share = brain.run()["explainable"].astype(float)
+    truth = share / (share + (1 - share) / presentations)
+    folds = KFold(by="stimulus", folds=2).apply(brain.trial_table())
+    for found in explainable_in_training(brain, folds).values():
+        assert np.abs(found - truth).mean() < 0.04  # of 500 stimuli
+        assert abs(np.mean(found - truth)) < 0.02
+
+
+def test_of_one_recording_averages_are_more_reliable_than_their_trials(tmp_path: Path) -> None:
+    brain, _ = recording(tmp_path, *planted(stimuli=200))
+    averaged = brain.model_copy(update={"repeats": "average"})
+    (single,), (mean,) = (explainable_in_training(of, FixedSplit().apply(of.trial_table())).values() for of in (brain, averaged))
+    np.testing.assert_allclose(mean, 2 * single / (1 + single), rtol=1e-6)  # Spearman and Brown
+
+
+@pytest.mark.parametrize("standardise", [False, True])
+def test_weights_are_a_ridges_on_shrunk_responses_and_apply_to_responses_as_they_are(tmp_path: Path, standardise: bool) -> None:
+    responses, pictures, table = planted()
+    brain, stimuli = recording(tmp_path / "own", 3 + responses * np.arange(1, 8), pictures, table)
+    fields: dict[str, Any] = {"features": Pixels(stimuli=stimuli), "split": FixedSplit(), "by_reliability": True}
+    decoder = RidgeDecoder(brain=brain, standardise=standardise, calibration="none", **fields)
+    made, measured, trials = decoder.run(), brain.run()["responses"].astype(float), brain.trial_table()
+    train, test = (np.flatnonzero(trials["split"] == side) for side in ("train", "test"))
+    share = explainable_in_training(brain, FixedSplit().apply(trials))["test"]
+    shrunk = measured * share / (measured[train].std(axis=0) if standardise else 1)
+    target = decoder.features.of(trials["stimulus"])[train]
+    expected = np.column_stack(
+        [
+            Ridge(alpha).fit(shrunk[train], aim).predict(shrunk[test])
+            for alpha, aim in zip(made["best_alpha"][0], target.T, strict=True)
+        ]
+    )
+    np.testing.assert_allclose(made["decoded"], expected, atol=1e-4)
+    np.testing.assert_allclose(measured[test] @ made["coef"][0] + made["intercept"][0], expected, atol=1e-4)
+    new, _ = recording(tmp_path / "new", measured[test], pictures, {name: values[test] for name, values in table.items()})
+    np.testing.assert_allclose(Decode(decoder=decoder, brain=new).run()["decoded"], made["decoded"], atol=1e-4)
+
+
+def test_where_most_units_are_noise_more_is_decoded(tmp_path: Path) -> None:
+    responses, pictures, table = planted(stimuli=120, units=20)
+    noise = 3 * np.random.default_rng(1).standard_normal((len(responses), 180))
+    brain, stimuli = recording(tmp_path, np.concatenate([responses, noise], axis=1), pictures, table)
+    true = Pixels(stimuli=stimuli).of(brain.trial_table()["stimulus"])
+    error, said = {}, {}
+    for by_reliability in (False, True):
+        decoder = RidgeDecoder(brain=brain, features=Pixels(stimuli=stimuli), by_reliability=by_reliability, calibration="none")
+        made = decoder.run()
+        error[by_reliability] = np.mean((made["decoded"] - true) ** 2) / np.var(true - true.mean(axis=0))
+        size = np.abs(made["coef"]).mean(axis=(0, 2)) * np.concatenate([responses, noise], axis=1).std(axis=0)
+        said[by_reliability] = size[20:].mean() / size[:20].mean()
+    assert error[True] < 0.9 * error[False]
+    assert said[True] < 0.3 * said[False]
+
+
+def test_a_unit_that_never_answers_alike_has_no_say(tmp_path: Path) -> None:
+    responses, pictures, table = planted()
+    order = np.argsort(table["stimulus"], kind="stable")
+    responses[order[1::2], 0] = -responses[order[::2], 0]  # the second time the opposite of the first
+    brain, stimuli = recording(tmp_path, responses, pictures, table)
+    made = RidgeDecoder(brain=brain, features=Pixels(stimuli=stimuli), split=FixedSplit(), by_reliability=True).run()
+    assert (made["coef"][:, 0] == 0).all() and (made["coef"][:, 1:] != 0).any(axis=-1).all()
+
+
+def test_gain_is_zero_where_a_unit_does_not_change() -> None:
+    responses = np.array([[1.0, 2.0], [1.0, 4.0], [5.0, 6.0]])
+    fold = type("Fold", (), {"name": "one", "train": np.array([0, 1])})
+    np.testing.assert_array_equal(Reliability({"one": np.array([0.5, 0.5])}, True).gain(responses, fold), [0, 0.5])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("repeats", ["keep", "average"])
+def test_without_a_second_presentation_it_is_refused(tmp_path: Path, repeats: Any) -> None:
+    brain, stimuli = recording(tmp_path, *planted(repeats=1))
+    brain = ResponseFile(path=brain.path, trials=brain.trials, repeats=repeats)
+    decoder = RidgeDecoder(brain=brain, features=Pixels(stimuli=stimuli), split=FixedSplit(), by_reliability=True)
+    with pytest.raises(InvalidInput, match="by_reliability: no training stimulus of fold test was shown twice"):
+        decoder.run()
+
+
+def test_nothing_reliable_is_said(tmp_path: Path) -> None:
+    responses, pictures, table = planted()
+    order = np.argsort(table["stimulus"], kind="stable")
+    responses[order[1::2]] = -responses[order[::2]]
+    brain, stimuli = recording(tmp_path, responses, pictures, table)
+    with pytest.raises(InvalidInput, match=r"by_reliability: no unit of .* responds to a stimulus as it did before"):
+        RidgeDecoder(brain=brain, features=Pixels(stimuli=stimuli), split=FixedSplit(), by_reliability=True).run()
+
+
+def test_normalised_sessions_are_compared_as_they_are_decoded(tmp_path: Path) -> None:
+    responses, pictures, table = planted(stimuli=100)
+    drifted = np.where(table["run"][:, None] == 0, responses, 50 * responses + 200)
+    fields: dict[str, Any] = {"split": FixedSplit(), "by_reliability": True, "normalise": "training", "normalise_by": "run"}
+    made = []
+    for name, values in (("as_measured", responses), ("drifted", drifted)):
+        brain, stimuli = recording(tmp_path / name, values, pictures, table)
+        made.append(RidgeDecoder(brain=brain, features=Pixels(stimuli=stimuli), **fields).run()["decoded"])
+    np.testing.assert_allclose(made[0], made[1], atol=1e-3)
