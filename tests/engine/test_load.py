@@ -16,7 +16,7 @@ def test_stages_of_a_pipeline_come_by_the_names_of_its_entries() -> None:
     assert {name: stage.key() for name, stage in whole.items()} == {
         name: stage.key() for name, stage in build.build(written).items()
     }
-    assert tiny["scenes"].count == 160 and whole["scenes"].count == 800
+    assert tiny["scenes"].count == 160 and whole["scenes"].count == 1000
     assert recortex.load("demo", ["tiny"], ["scenes.count=150"])["scenes"].count == 150
     assert tiny["decoder"].features == tiny["clip"]
 

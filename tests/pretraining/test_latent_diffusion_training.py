@@ -15,12 +15,13 @@ from recortex.errors import InvalidInput
 from recortex.features.autoencoder_latents import AutoencoderLatents
 from recortex.features.clip import CLIP
 from recortex.pretraining import latent_diffusion
+from recortex.pretraining._latent_diffusion_exam import MOST_WEIGHT, how_often
 from recortex.pretraining.autoencoder import AutoencoderTraining
 from recortex.pretraining.autoencoder_decoder import AutoencoderDecoderTraining
 from recortex.pretraining.captioner import CaptionerTraining
 from recortex.pretraining.image_text import ImageTextTraining
 from recortex.pretraining.judge import JudgeTraining
-from recortex.pretraining.latent_diffusion import MOST_WEIGHT, LatentDiffusionTraining, how_often
+from recortex.pretraining.latent_diffusion import LatentDiffusionTraining
 from recortex.pretraining.shipped_models import ShippedModels, best
 
 SCENES, OTHERS, HELD_OUT, VALIDATION = (SimulatedScenes(count=8, seed=seed) for seed in (1, 2, 3, 4))
