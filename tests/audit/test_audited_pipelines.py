@@ -22,7 +22,7 @@ from recortex.generators.pixel_pictures import PixelPictures
 from recortex.pipeline import build, entries
 from recortex.pipeline.outputs import lay_out, score_rows
 from recortex.pipeline.run import Outcome, failures, run, tasks
-from recortex.responses.reliability import Reliability, explainable_in_training
+from recortex.responses.reliability import Reliability
 from recortex.scores.base import Scores
 from recortex.scores.image_scores import ImageScores
 from recortex.splits.k_fold import KFold
@@ -275,7 +275,7 @@ class WeighsByAllTrials(RidgeDecoder):
         """The training trials of every fold are all."""
         pairs = super().pairs()
         everything = [replace(fold, train=np.arange(len(pairs.inputs))) for fold in pairs.folds]
-        return replace(pairs, reliability=Reliability(explainable_in_training(self.brain, everything), self.standardise))
+        return replace(pairs, reliability=Reliability(self.brain, everything, "", self.standardise))
 
 
 class Halfway:

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from recortex.decoders.base import Decoder, check_units
 from recortex.fits.pairs import Pairs
-from recortex.responses.reliability import Reliability, explainable_in_training
+from recortex.responses.reliability import Reliability
 from recortex.stage import NOT_IN_KEY, Array
 
 # to four digits: the last ones of a power depend on the machine, and a default is part of a key
@@ -35,7 +35,7 @@ class RidgeDecoder(Decoder):
         Whether units are scaled to unit variance, by training trials of each inner fold alone; with `by_reliability`, of each fold.
     by_reliability : bool
         Whether each unit's responses are shrunk by the share of their variance that the stimulus explains, as presentations of the
-        fold's training stimuli tell it; a unit that is all noise then has no say. Asks for stimuli shown more than once.
+        fold's training stimuli tell it; a unit that is all noise then has no say. Asks for 15 stimuli or more shown again.
     selection : "kfold", "gcv", "loo" or "gcv+kfold"
         How penalties are compared inside a fold's training trials: over folds; by generalised cross-validation, fast, which counts
         trials of the same features as one and refuses groups of several; by leaving out each group; or over folds near the best of
@@ -86,8 +86,7 @@ class RidgeDecoder(Decoder):
         if not self.by_reliability:
             return pairs
         by = "" if self.normalise == "none" else self.normalise_by
-        explainable = explainable_in_training(self.brain, pairs.folds, by)
-        return replace(pairs, reliability=Reliability(explainable, self.standardise))
+        return replace(pairs, reliability=Reliability(self.brain, pairs.folds, by, self.standardise))
 
     def fit_folds(self, pairs: Pairs) -> tuple[np.ndarray, dict[str, Any]]:
         """As of any fit; weights are those of responses that are not shrunk."""
