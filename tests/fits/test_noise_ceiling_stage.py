@@ -211,3 +211,43 @@ def test_runs_with_or_without_offsets_have_the_same_ceiling(tmp_path, stimuli_a_
             total = np.median(responses.var(axis=0))
             assert shares[name] == pytest.approx(1 / total, rel=0.25)
     assert shares["quiet"] == pytest.approx(0.5, abs=0.05)
+
+
+@pytest.mark.parametrize("repeats", ["keep", "average"])
+def test_what_trials_of_a_block_share_is_noise_once_a_stimulus_has_several_blocks(tmp_path, repeats):
+    """Signal 1, each block's own response to the stimulus, and the noise of trials."""
+    rng = np.random.default_rng(3)
+    stimuli, blocks, trials, units, shared, single = 300, 3, 4, 40, 0.8, 1.2
+    stimulus = np.tile(np.repeat(np.arange(stimuli), trials), blocks)
+    block = np.repeat(np.arange(stimuli * blocks), trials)
+    signal = rng.standard_normal((stimuli, units))[stimulus]
+    noise = shared * rng.standard_normal((stimuli * blocks, units))[block] + single * rng.standard_normal((len(block), units))
+    pictures = np.zeros((stimuli, 2, 2), dtype=np.uint8)
+    brain, _ = recording(tmp_path, signal + noise, pictures, {"stimulus": stimulus, "block": block})
+    made = NoiseCeiling(brain=brain.model_copy(update={"repeats": repeats}), resamples=20).run()
+    of_block = shared**2 + single**2 / trials
+    scored = 1 + (shared**2 + single**2 if repeats == "keep" else of_block / blocks)
+    assert np.median(np.abs(made["explainable"] - 1 / scored)) <= 0.04
+    assert np.median(made["noise"]) == pytest.approx(of_block, rel=0.05)
+    assert made["repeated"] == stimuli
+    halves = NoiseCeiling(brain=brain, method="split_half").run()
+    assert np.median(halves["explainable"]) == pytest.approx(1 / (1 + of_block / blocks), abs=0.04)
+
+
+def test_trials_of_one_block_have_no_ceiling_and_do_not_count_beside_stimuli_of_two(tmp_path):
+    rng = np.random.default_rng(5)
+    responses, pictures = rng.standard_normal((24, 6)), np.zeros((4, 2, 2), dtype=np.uint8)
+    stimulus = np.repeat([0, 1, 2, 3, 0, 1], 4)
+    for name, block, repeated in (("one", stimulus, 0), ("two", np.repeat(np.arange(6), 4), 2)):
+        brain, _ = recording(tmp_path / name, responses, pictures, {"stimulus": stimulus, "block": block})
+        made = NoiseCeiling(brain=brain, resamples=5).run()
+        assert made["repeated"] == repeated and np.isfinite(made["explainable"]).all() == bool(repeated)
+
+
+@pytest.mark.parametrize("repeats", ["keep", "average"])
+def test_a_column_of_ones_own_can_be_normalised_by(tmp_path, repeats):
+    responses, pictures, table, share = in_sessions()
+    brain, _ = recording(tmp_path, responses, pictures, {"stimulus": table["stimulus"], "scanner": table["session"]})
+    brain = brain.model_copy(update={"repeats": repeats})
+    made = NoiseCeiling(brain=brain, normalise_by="scanner", resamples=10).run()
+    assert np.median(np.abs(made["signal"] / (made["signal"] + made["noise"]) - share)) <= 0.05

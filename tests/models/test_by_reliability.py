@@ -46,8 +46,8 @@ class Given:
     def trial_table(self) -> dict[str, np.ndarray]:
         return self.table
 
-    def recorded(self, units: slice) -> dict[str, np.ndarray]:
-        return {"responses": self.responses[:, units]}
+    def recorded(self, units: slice) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        return self.responses[:, units], self.table
 
 
 def share_of(brain: ResponseFile) -> np.ndarray:

@@ -9,7 +9,8 @@ import pytest
 
 from recortex.data.recording import Bold
 from recortex.errors import InvalidInput
-from recortex.responses.least_squares_all import LeastSquaresAll, design, single_trials
+from recortex.responses.least_squares_all import LeastSquaresAll
+from recortex.responses.single_trials import design, single_trials
 from recortex.stage import Array
 
 TR_S, VOLUMES, EVENTS, UNITS = 2.0, 60, 8, 5
@@ -119,10 +120,10 @@ def test_averages_are_made_of_single_trials_that_are_kept() -> None:
     averaged.run()
     made = stage.cached()  # nothing of it was asked for
     assert made is not None
-    some = averaged.recorded(slice(1, 3))
-    np.testing.assert_array_equal(some["responses"], made["responses"][:, 1:3])
-    np.testing.assert_array_equal(some["stimulus"], made["stimulus"])
-    np.testing.assert_array_equal(some["run"], made["run"])
+    some, table = averaged.recorded(slice(1, 3))
+    np.testing.assert_array_equal(some, made["responses"][:, 1:3])
+    np.testing.assert_array_equal(table["stimulus"], made["stimulus"])
+    np.testing.assert_array_equal(table["run"], made["run"])
 
 
 @pytest.mark.parametrize(

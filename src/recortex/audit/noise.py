@@ -52,12 +52,12 @@ class NoisyBrain:
         """The arrays."""
         return self._result
 
-    def recorded(self, units: slice = slice(None)) -> dict[str, Any]:
+    def recorded(self, units: slice = slice(None)) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """Single presentations, those of these trials noise."""
-        shown, rows = self._brain.recorded(units), self._rows
+        (responses, table), rows = self._brain.recorded(units), self._rows
         if self._brain.repeats == "average":
-            rows = np.flatnonzero(np.isin(shown["stimulus"], self.trial_table()["stimulus"][rows]))
-        return shown | {"responses": _noise_in(np.asarray(shown["responses"]), rows, rows)}
+            rows = np.flatnonzero(np.isin(table["stimulus"], self.trial_table()["stimulus"][rows]))
+        return _noise_in(responses, rows, rows), table
 
     def trial_table(self) -> dict[str, np.ndarray]:
         """As the recording says."""

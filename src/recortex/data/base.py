@@ -69,14 +69,12 @@ class Responses(Stage):
         """Whether the recorded trials of some units are had without those of the others in memory."""
         return self.repeats == "keep"
 
-    def recorded(self, units: slice = slice(None)) -> dict[str, Any]:
-        """Recorded trials, every presentation a row: stimulus and labels, and the responses of all units or of some."""
+    def recorded(self, units: slice = slice(None)) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """Single presentations, (presentation, unit), of all units or of some, and their trial table."""
         if self.repeats == "keep":  # they are the rows
-            made = self.run()
-            table = {name: made[name] for name in ("stimulus", *LABELS) if name in made}
-            return table | {"responses": made.read("responses", columns=units)}
+            return self.run().read("responses", columns=units), self.trial_table()
         arrays = self.measure()
-        return arrays | {"responses": np.asarray(arrays["responses"])[:, units]}
+        return np.asarray(arrays["responses"])[:, units], table_of(arrays)
 
     def compute(self) -> dict[str, Any]:
         """Check the recorded trials and average repeats where asked."""
@@ -98,11 +96,7 @@ class Responses(Stage):
 
     def trial_table(self) -> dict[str, np.ndarray]:
         """The trial table: stimulus and whatever other columns there are."""
-        result = self.run()
-        table = {name: result[name] for name in ("stimulus", *LABELS, *NUMBERS) if name in result}
-        if "extra" in result:
-            table |= dict(zip(result["extra_column"].tolist(), result["extra"].T, strict=True))
-        return table
+        return table_of(self.run())
 
 
 class Stimuli(Stage):
@@ -176,6 +170,14 @@ def check_responses(responses: np.ndarray, owner: str, first: int = 0) -> None:
             f"{owner}: {len(constant)} of {responses.shape[1]} units never change (units {listed(first + constant)}, counted from 0), as "
             "outside the brain; leave them out with drop_units: invalid, or give a mask"
         )
+
+
+def table_of(arrays: Mapping[str, Any] | Result) -> dict[str, np.ndarray]:
+    """The columns of a trial table among the arrays of a recording."""
+    table = {name: np.asarray(arrays[name]) for name in ("stimulus", *LABELS, *NUMBERS) if name in arrays}
+    if "extra" in arrays:
+        table |= dict(zip(arrays["extra_column"].tolist(), arrays["extra"].T, strict=True))
+    return table
 
 
 def average_repeats(arrays: Mapping[str, Any], promised: Mapping[str, Array], owner: str = "") -> dict[str, Any]:

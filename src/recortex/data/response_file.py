@@ -10,7 +10,7 @@ import numpy as np
 from recortex.data._array_files import IN_PARTS, read_array, shape_of
 from recortex.data._nifti import is_nifti, read_volumes, size_of
 from recortex.data._trial_table import read_trials
-from recortex.data.base import Responses
+from recortex.data.base import Responses, table_of
 from recortex.errors import InvalidInput
 from recortex.stage import LocalFile, Tiling
 
@@ -68,9 +68,12 @@ class ResponseFile(Responses):
         step = max(1, AT_ONCE // max(trials, 1))
         return Tiling("unit", units, step) if units > step else None
 
-    def recorded(self, units: slice = slice(None)) -> dict[str, Any]:
+    def recorded(self, units: slice = slice(None)) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """As of all responses; where repeats are averaged, no more of the file is read than these units."""
-        return self.measure(units) if self.repeats == "average" and self._gives_columns() else super().recorded(units)
+        if self.repeats == "keep" or not self._gives_columns():
+            return super().recorded(units)
+        arrays = self.measure(units)
+        return arrays["responses"], table_of(arrays)
 
     def gives_units(self) -> bool:
         """From a file that gives some of its columns, also where repeats are averaged."""

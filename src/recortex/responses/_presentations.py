@@ -4,18 +4,38 @@ from __future__ import annotations
 
 import numpy as np
 
+from recortex.data.base import Responses
+from recortex.errors import InvalidInput, no_column
 from recortex.splits.base import Trials, qualified
 
 LEAST_STIMULI = 20  # in each run or session, for its mean to be taken off
 
 
-def shown_again(trials: Trials) -> np.ndarray:
-    """Stimuli with presentations in at least two blocks, or trials where there are no blocks."""
-    stimulus = np.asarray(trials["stimulus"])
-    block = qualified(trials, "block") if "block" in trials else np.arange(len(stimulus)).astype(str)
-    names, number = np.unique(stimulus, return_inverse=True)
-    shown = np.unique(np.column_stack([number, np.unique(block, return_inverse=True)[1]]), axis=0)
-    return names[np.bincount(shown[:, 0]) > 1]
+def recorded(brain: Responses, units: slice, normalise_by: str) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """As a recording's own, where a column to normalise by is among those of the table.
+
+    Raises
+    ------
+    InvalidInput
+        It is not.
+    """
+    responses, table = brain.recorded(units)
+    if normalise_by and normalise_by not in table:
+        raise InvalidInput(no_column("normalise_by", normalise_by, table))
+    return responses, table
+
+
+def a_block_each(responses: np.ndarray, trials: Trials) -> tuple[np.ndarray, np.ndarray]:
+    """Presentations, (presentation, unit), and what each showed: the mean of a stimulus's trials in each block, else the trials.
+
+    Trials of a block share more than the stimulus, so that they tell nothing of its noise.
+    """
+    stimulus = np.asarray(trials["stimulus"]).astype(str)
+    if "block" not in trials:
+        return responses, stimulus
+    together = np.char.add(np.char.add(qualified(trials, "block"), "/"), stimulus)
+    _, first = np.unique(together, return_index=True)
+    return average_rows(responses, together), stimulus[first]
 
 
 def without_offsets(responses: np.ndarray, trials: Trials) -> np.ndarray:

@@ -7,9 +7,8 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from recortex.data.base import LABELS, Responses
-from recortex.errors import InvalidInput, no_column
-from recortex.responses._presentations import average_rows, shown_again, without_offsets
+from recortex.data.base import Responses
+from recortex.responses._presentations import a_block_each, average_rows, recorded, without_offsets
 from recortex.responses.normalisation import ZScore
 from recortex.splits.base import Split, qualified
 from recortex.stage import Array, Figure, Result, Stage, Tiling
@@ -22,7 +21,8 @@ class NoiseCeiling(Stage):
 
     It is that of the rows that are scored: single trials, or averages of as many presentations as the brain's rows hold. What stimuli
     shown in the same runs share beyond themselves, an offset a run, is taken off before presentations are compared, and counts as noise
-    of the scored rows. Trials of one block are one presentation: where no stimulus was shown in two blocks there is no ceiling.
+    of the scored rows. Trials of one block are one presentation, their mean: where no stimulus was shown in two blocks there is no
+    ceiling.
 
     Parameters
     ----------
@@ -48,6 +48,8 @@ class NoiseCeiling(Stage):
     method: Literal["variance", "split_half"] = "variance"
     resamples: int = Field(default=500, ge=2)
     seed: int = Field(default=0, ge=0)
+
+    version: ClassVar[int] = 2
 
     returns: ClassVar[dict[str, Array]] = {
         "explainable": Array("unit", about="share of the variance of the scored rows that the stimulus explains"),
@@ -84,33 +86,27 @@ class NoiseCeiling(Stage):
     def _of(self, units: slice) -> dict[str, Any]:
         from recortex.metrics import noise_ceiling, split_half
 
-        shown = self.brain.recorded(units)
-        table = {name: np.asarray(shown[name]) for name in ("stimulus", *LABELS) if name in shown}
-        responses, stimulus = np.asarray(shown.pop("responses")), table["stimulus"]
+        responses, table = recorded(self.brain, units, self.normalise_by)
         if self.normalise_by:
-            if self.normalise_by not in table:
-                raise InvalidInput(no_column("normalise_by", self.normalise_by, table))
             labels = qualified(table, self.normalise_by)
             responses = ZScore(labels, self.normalise_by, unsupervised=True, first=units.start or 0).own(responses)
-        again = shown_again(table)
-        steady = without_offsets(responses, table)
+        shown = table["stimulus"]
+        presented, stimulus = a_block_each(without_offsets(responses, table), table)
         if self.split is not None:
             trials = self.brain.trial_table()
-            tested = np.concatenate([fold.test for fold in self.split.apply(trials)])
-            if not (rows := np.isin(stimulus, trials["stimulus"][tested])).all():
-                steady, responses, stimulus = steady[rows], responses[rows], stimulus[rows]
+            tested = trials["stimulus"][np.concatenate([fold.test for fold in self.split.apply(trials)])]
+            mine, rows = np.isin(stimulus, tested), np.isin(shown, tested)
+            presented, stimulus, responses, shown = presented[mine], stimulus[mine], responses[rows], shown[rows]
         names, counts = np.unique(stimulus, return_counts=True)
-        repeated = np.array(int(np.isin(names, again).sum()))
-        if not repeated:
-            stimulus = np.arange(len(stimulus))  # no two trials compare
+        repeated = np.array(int((counts > 1).sum()))
         if self.method == "split_half":
-            halves = split_half(steady, stimulus, seed=self.seed)
+            halves = split_half(presented, stimulus, seed=self.seed)
             nothing = np.full(len(halves), np.nan)
             return {"explainable": halves, "low": nothing, "high": nothing, "repeated": repeated}
         averaged = counts if self.brain.repeats == "average" else np.ones(len(names))
-        made = noise_ceiling(steady, stimulus, averaged, n_resamples=self.resamples, seed=self.seed)
+        made = noise_ceiling(presented, stimulus, averaged, n_resamples=self.resamples, seed=self.seed)
         # the scored rows still hold the offsets
-        scored = average_rows(responses, stimulus) if self.brain.repeats == "average" and repeated else responses
+        scored = average_rows(responses, shown) if self.brain.repeats == "average" and repeated else responses
         modelled = made.signal + made.noise * float(np.mean(1 / averaged))
         share = np.minimum(1, modelled / np.maximum(scored.var(axis=0, ddof=1, dtype=np.float64), 1e-300))
         return {

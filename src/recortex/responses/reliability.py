@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from recortex.data.base import LABELS, Responses
-from recortex.errors import InvalidInput, no_column
+from recortex.data.base import Responses
+from recortex.errors import InvalidInput
 from recortex.metrics import signal_and_noise
-from recortex.responses._presentations import average_rows, without_offsets
+from recortex.responses._presentations import a_block_each, recorded, without_offsets
 from recortex.responses.normalisation import ZScore
-from recortex.splits.base import Fold, Trials, qualified
+from recortex.splits.base import Fold, qualified
 
 AT_ONCE = 2**24  # responses that are compared at a time, in trials x units
 LEAST_REPEATED = 15  # stimuli; of fewer a reliable unit is too often told to be all noise
@@ -93,18 +93,14 @@ def signal_in_training(brain: Responses, folds: Sequence[Fold], normalise_by: st
     step = max(1, AT_ONCE // presented) if brain.gives_units() else units
     found: dict[str, list[np.ndarray]] = {fold.name: [] for fold in folds}
     for first in range(0, units, step):
-        shown = brain.recorded(slice(first, min(first + step, units)))
-        table = brain.trial_table() if single else {name: shown[name] for name in ("stimulus", *LABELS) if name in shown}
-        if normalise_by and normalise_by not in table:
-            raise InvalidInput(no_column("normalise_by", normalise_by, table))
-        responses = np.asarray(shown["responses"])
+        responses, table = recorded(brain, slice(first, min(first + step, units)), normalise_by)
         for fold in folds:
             rows = fold.train if single else np.flatnonzero(np.isin(table["stimulus"], named[fold.train]))
-            labels = {name: np.asarray(values)[rows] for name, values in table.items()}
+            labels = {name: values[rows] for name, values in table.items()}
             mine = responses[rows]
             if normalise_by:
                 mine = ZScore(qualified(labels, normalise_by), normalise_by, unsupervised=True, first=first).own(mine)
-            means, stimulus = _a_block_each(without_offsets(mine, labels), labels)
+            means, stimulus = a_block_each(without_offsets(mine, labels), labels)
             names, counts = np.unique(stimulus, return_counts=True)
             if (repeated := int((counts > 1).sum())) < LEAST_REPEATED:
                 raise InvalidInput(
@@ -113,13 +109,3 @@ def signal_in_training(brain: Responses, folds: Sequence[Fold], normalise_by: st
                 )
             found[fold.name].append(signal_and_noise(means, stimulus).signal)
     return {name: np.nan_to_num(np.concatenate(parts)) for name, parts in found.items()}
-
-
-def _a_block_each(responses: np.ndarray, labels: Trials) -> tuple[np.ndarray, np.ndarray]:
-    """Presentations, (presentation, unit), and what each showed: the mean of a stimulus's trials in each block, else the trials."""
-    stimulus = np.asarray(labels["stimulus"]).astype(str)
-    if "block" not in labels:
-        return responses, stimulus
-    together = np.char.add(np.char.add(qualified(labels, "block"), "/"), stimulus)
-    _, first = np.unique(together, return_index=True)
-    return average_rows(responses, together), stimulus[first]
