@@ -229,6 +229,13 @@ def test_groups_that_a_fixed_split_tears_apart_are_named():
     said(lambda: FixedSplit(by="set").apply(table), "fold test", "set0, set1, set2", "by: stimulus")
 
 
+def test_two_folds_of_one_name_are_refused():
+    trials = {"stimulus": np.array(["a", "b", "c"])}
+    folds = [Fold("run 1", np.array([1, 2]), np.array([0])), Fold("run 1", np.array([0, 2]), np.array([1]))]
+    with pytest.raises(InvalidInput, match="two folds are called run 1"):
+        check(folds, trials)
+
+
 def test_an_empty_side_is_named():
     table = {"stimulus": np.array(["a", "a", "b"])}
     said(

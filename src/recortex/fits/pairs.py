@@ -54,8 +54,8 @@ class Pairs:
         """Inputs and targets of all trials, as one fold may see them."""
         if self.responses == "targets":
             return self.inputs, self.targets if self.z_score is None else self.z_score.of(self.targets, fold)
-        inputs, gain = self._normalised(fold), self.gain(fold)
-        return inputs if gain is None else inputs * gain, self.targets
+        inputs = self._normalised(fold)
+        return inputs if self.reliability is None else inputs * self.reliability.gain(inputs, fold), self.targets
 
     def gain(self, fold: Fold) -> np.ndarray | None:
         """What the inputs are multiplied by in one fold, (input,), for being more or less reliable; None where all count alike."""

@@ -117,6 +117,11 @@ def check(folds: Sequence[Fold], trials: Trials, context_s: float = 0.0) -> None
         As in `Split.apply`; the message names fold and stimuli.
     """
     stimulus = np.asarray(trials["stimulus"])
+    names = [fold.name for fold in folds]
+    if len(set(names)) < len(names):
+        raise InvalidInput(
+            f"split: two folds are called {next(name for name in names if names.count(name) > 1)}, so tables would mix them up"
+        )
     for fold in folds:
         for side, rows in (("training", fold.train), ("test", fold.test)):
             if len(rows) == 0:
