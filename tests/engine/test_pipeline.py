@@ -585,7 +585,7 @@ def test_a_pipeline_with_paths_and_options_runs_again_from_its_outputs(tmp_path:
     assert all_of(run({"": again})) == {"cached"}
 
 
-def test_laying_out_again_changes_no_file_and_mends_what_is_missing(tmp_path: Path) -> None:
+def test_laying_out_again_changes_no_file_and_mends_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     split, made = branches_of(entries.read(written(tmp_path, SMALL.replace("permutations: 2", "permutations: 0"))))
     run(made)
     folder = tmp_path / "outputs"
@@ -597,6 +597,11 @@ def test_laying_out_again_changes_no_file_and_mends_what_is_missing(tmp_path: Pa
         (folder / name).unlink()
         lay_out(folder, split, made)
         assert (folder / name).exists(), name
+    before = {path.name: path.lstat().st_mtime_ns for path in folder.iterdir()}
+    monkeypatch.setattr("recortex.pipeline.outputs._code", lambda: [["drawing/plots.py", 1, 1]])  # drawn otherwise by now
+    lay_out(folder, split, made)
+    changed = {path.name for path in folder.iterdir() if path.lstat().st_mtime_ns != before[path.name]}
+    assert changed == {"report.html"}
 
 
 def test_a_link_of_an_entry_that_is_gone_is_removed_and_other_files_stay(tmp_path: Path) -> None:
