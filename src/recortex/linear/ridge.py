@@ -274,7 +274,7 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
     def _tile_width(self, design: Design, n_rows: int, targets: Table, dtype: np.dtype) -> int:
         """As many targets as fit into the memory there is, those that are read ahead among them."""
         # of its rows: as read, read ahead, and about the shift; besides, what leaving out single rows needs of them
-        copies = {"kfold": 1, "gcv": 2, "gcv+kfold": 2, "loo": 6}[self.selection] + (0 if targets.in_memory else 3)
+        copies = {"kfold": 1, "gcv": 2, "gcv+kfold": 2, "loo": 8}[self.selection] + (0 if targets.in_memory else 3)
         per_target = design.bytes_per_target(dtype.itemsize) + n_rows * copies * dtype.itemsize
         room = _TILE_BYTES
         if self.memory_limit is not None:
