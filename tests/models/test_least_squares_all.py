@@ -66,6 +66,24 @@ def test_planted_responses_come_back(hrf, noise) -> None:
     np.testing.assert_allclose(found, size, atol=0.002 * np.abs(size).max() + (0.02 if noise == "ar1" else 0))
 
 
+@pytest.mark.parametrize("shown_s", [0.0, 0.05, 0.1, 0.25, 1.0, 3.3])
+@pytest.mark.parametrize("hrf", ["glover", "spm", 1.2])
+def test_trials_of_any_length_come_back_at_their_height_wherever_they_fall_between_volumes(shown_s, hrf) -> None:
+    """Every trial is a response of 1 %, summed up in steps of a millisecond."""
+    from nilearn.glm.first_level import glover_hrf, spm_hrf
+
+    fine, by = 0.001, 1.0 if isinstance(hrf, str) else hrf
+    curve = {"glover": glover_hrf}.get(hrf, spm_hrf)(fine / by, 1)
+    alone = np.convolve(curve, np.ones(max(1, round(shown_s / fine))))
+    onset_s = np.arange(6) * 18.0 + 9 + np.random.default_rng(1).uniform(0, 4, 6)
+    percent = np.zeros((VOLUMES, 1))
+    for onset in onset_s:
+        percent[:, 0] += np.interp(TIME_S - onset, np.arange(len(alone)) * fine, alone / alone.max(), left=0, right=0)
+    bold = 1000 * (1 + (percent - percent.mean()) / 100)
+    found = single_trials(bold, TIME_S, onset_s, np.full(6, shown_s), hrf=hrf)
+    np.testing.assert_allclose(found, 1, atol=0.015)
+
+
 @pytest.mark.parametrize("drift", ["cosine", "polynomial"])
 def test_drift_and_confounds_are_taken_out(drift) -> None:
     bold, size = planted("spm")

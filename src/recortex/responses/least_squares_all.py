@@ -51,7 +51,7 @@ class LeastSquaresAll(Responses):
     confounds: bool = True
     noise: Literal["ols", "ar1"] = "ols"
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     returns: ClassVar[dict[str, Array]] = Responses.returns | {
         "responses": Array("trial", "unit", units="percent", about="percent signal change of each voxel in each trial"),

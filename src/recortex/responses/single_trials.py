@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from recortex.errors import InvalidInput
 __all__ = ["design", "single_trials"]
 
 Shape = Literal["glover", "spm"] | float
+FINE_S = 0.04  # an onset is rounded to such a step, or to a shorter one
 
 
 def single_trials(
@@ -107,15 +108,14 @@ def design(
 ) -> np.ndarray:
     """Nilearn's design matrix, (volume, regressor), with the trials in front in the order of the events.
 
-    A trial's regressor is 1 where the response to it alone is highest, so that its weight is a height.
+    A trial's regressor is 1 where the response to it alone is highest, however short it is, so that its weight is a height.
 
     Raises
     ------
     InvalidInput
         As in `single_trials`.
     """
-    import pandas as pd
-    from nilearn.glm.first_level import make_first_level_design_matrix
+    from nilearn.glm.first_level import compute_regressor, make_first_level_design_matrix
 
     step = np.diff(time_s)
     if len(time_s) < 3 or (step <= 0).any() or np.ptp(step) > 0.01 * step.mean():
@@ -126,28 +126,24 @@ def design(
             f"{where}: event {outside[0]} (counted from 0) begins at {onset_s[outside[0]]:g} s, and volumes were taken from "
             f"{time_s[0]:g} to {time_s[-1]:g} s; onsets are seconds from the start of their own run"
         )
-    names = [f"trial{number:05d}" for number in range(len(onset_s))]
-    events = pd.DataFrame({"trial_type": names, "onset": onset_s, "duration": duration_s})
-    shape = hrf if isinstance(hrf, str) else stretched(hrf)
+    fine = max(50, int(np.ceil(step.mean() / FINE_S)))
+    earliest = min(-24.0, float(onset_s.min()) - 1.0)
+    kernels = {length: response_to(length, hrf) for length in np.unique(duration_s).tolist()}
+    # nilearn makes of an event without length one step of its fine time, and rounds other lengths to such steps
+    trials = [
+        compute_regressor(np.array([[onset], [0.0], [1.0]]), kernels[length], time_s, oversampling=fine, min_onset=earliest)[0]
+        for onset, length in zip(onset_s.tolist(), duration_s.tolist(), strict=True)
+    ]
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Matrix is singular")  # which is refused below, in words of ours
-        made = make_first_level_design_matrix(
+        beside = make_first_level_design_matrix(
             time_s,
-            events,
-            hrf_model=shape,
             drift_model=None if drift == "none" else drift,
             high_pass=high_pass_hz,
             drift_order=max(1, round(len(time_s) * step.mean() / 120)) if drift_order is None else drift_order,
             add_regs=confounds,
-            min_onset=min(-24.0, float(onset_s.min()) - 1.0),
         )
-    others = [column for column in made.columns if column not in set(names)]
-    # a callable's regressors are named after it
-    own = {str(column).split("_", 1)[0]: column for column in others if str(column).split("_", 1)[0] in set(names)}
-    own |= {name: name for name in names if name in made.columns}
-    rest = [column for column in others if column not in set(own.values())]
-    model = made[[own[name] for name in names] + rest].to_numpy(float, copy=True)
-    model[:, : len(names)] /= height_of(duration_s, shape)
+    model = np.column_stack([*trials, beside.to_numpy(float)])
     scaled = model / np.maximum(np.linalg.norm(model, axis=0), 1e-12)
     rank = np.linalg.matrix_rank(scaled, tol=1e-6 * np.sqrt(len(model)))
     if rank < model.shape[1]:
@@ -159,25 +155,30 @@ def design(
     return model
 
 
-def height_of(duration_s: np.ndarray, hrf: Any) -> np.ndarray:
-    """How high nilearn's regressor of each event is when nothing else is shown, (event,)."""
-    from nilearn.glm.first_level import compute_regressor
+def response_to(duration_s: float, hrf: Shape) -> Callable[..., np.ndarray]:
+    """The response to an event of one length, as nilearn takes the response to an instant: its highest value is 1.
 
-    fine = np.arange(0, 40 + float(duration_s.max()), 0.1)
-    lengths, which = np.unique(duration_s, return_inverse=True)
-    heights = [compute_regressor(np.array([[0.0], [length], [1.0]]), hrf, fine)[0].max() for length in lengths]
-    return np.array(heights)[which]
+    Raises
+    ------
+    InvalidInput
+        No such response is known.
+    """
+    from nilearn.glm.first_level import glover_hrf, spm_hrf
 
-
-def stretched(by: float) -> Callable[..., np.ndarray]:
-    """SPM's response, stretched in time, as nilearn takes it."""
-    from nilearn.glm.first_level.hemodynamic_models import spm_hrf
-
-    if not 0 < by < 10:
-        raise InvalidInput(f"hrf must be glover, spm, or a number above 0 and below 10 that stretches spm's in time, got {by:g}")
+    known = {"glover": glover_hrf, "spm": spm_hrf}
+    by = 1.0 if isinstance(hrf, str) else hrf
+    if not 0 < by < 10 or (isinstance(hrf, str) and hrf not in known):
+        raise InvalidInput(f"hrf must be glover, spm, or a number above 0 and below 10 that stretches spm's in time, got {hrf}")
 
     def response(t_r: float, oversampling: int = 50) -> np.ndarray:
         # a stretched curve is the same curve taken at a finer step
-        return spm_hrf(t_r / by, oversampling, time_length=32.0)
+        curve = known.get(str(hrf), spm_hrf)(t_r / by, oversampling)
+        if duration_s > 0:
+            steps = duration_s * oversampling / t_r
+            until = np.concatenate([[0.0], np.cumsum(curve)])
+            ends = np.arange(1, len(until) + int(np.ceil(steps)))
+            reached, begun = (np.interp(at, np.arange(len(until)), until) for at in (ends, ends - steps))
+            curve = reached - begun
+        return curve / curve.max()
 
     return response
