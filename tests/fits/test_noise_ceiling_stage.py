@@ -244,6 +244,16 @@ def test_trials_of_one_block_have_no_ceiling_and_do_not_count_beside_stimuli_of_
         assert made["repeated"] == repeated and np.isfinite(made["explainable"]).all() == bool(repeated)
 
 
+@pytest.mark.parametrize("unstated", ["n/a", ""])
+def test_trials_that_state_no_block_are_presentations_of_their_own(tmp_path, unstated):
+    responses, pictures, table = planted(stimuli=30, repeats=2)
+    brain, _ = recording(tmp_path / "without", responses, pictures, table)
+    beside, _ = recording(tmp_path / "unstated", responses, pictures, table | {"block": np.full(60, unstated)})
+    one, other = (NoiseCeiling(brain=of, resamples=5).run() for of in (brain, beside))
+    assert other["repeated"] == 30
+    np.testing.assert_allclose(other["explainable"], one["explainable"], rtol=1e-5)
+
+
 @pytest.mark.parametrize("repeats", ["keep", "average"])
 def test_a_column_of_ones_own_can_be_normalised_by(tmp_path, repeats):
     responses, pictures, table, share = in_sessions()

@@ -160,6 +160,22 @@ def test_an_offset_of_a_run_that_rows_hold_is_noise_in_them() -> None:
     np.testing.assert_allclose(found, signal.var(axis=0) / responses.var(axis=0), rtol=0.25)
 
 
+@pytest.mark.parametrize(("repeats", "averaged"), [("keep", 1), ("average", 4)])
+@pytest.mark.parametrize("normalise_by", ["", "session"])
+def test_averages_of_normalised_sessions_are_as_reliable_as_they_are(
+    tmp_path: Path, repeats: Any, averaged: int, normalise_by: str
+) -> None:
+    rng, stimuli, noise = np.random.default_rng(7), 240, np.repeat([0.5, 1, 2, 3], 20)
+    stimulus = np.tile(np.arange(stimuli), 4)
+    responses = rng.standard_normal((stimuli, 80))[stimulus] + noise * rng.standard_normal((len(stimulus), 80))
+    table = {"stimulus": stimulus, "session": 2 * stimulus // stimuli}  # repeats stay in their session
+    brain, _ = recording(tmp_path, responses, np.zeros((stimuli, 2, 2), np.uint8), table)
+    brain = brain.model_copy(update={"repeats": repeats})
+    fold = Fold("all", np.arange(brain.run().shape("responses")[0]), np.array([], dtype=int))
+    found = Reliability(brain, [fold], normalise_by, standardise=False).gain(brain.run()["responses"], fold)
+    np.testing.assert_allclose(found.reshape(4, 20).mean(axis=1), (1 / (1 + noise**2 / averaged))[::20], atol=0.03)
+
+
 @pytest.mark.parametrize("repeats", ["keep", "average"])
 def test_without_a_second_presentation_it_is_refused(tmp_path: Path, repeats: Any) -> None:
     brain, stimuli = recording(tmp_path, *planted(repeats=1))

@@ -47,7 +47,7 @@ class RidgeDecoder(Decoder):
         all the least-squares one, or leave them shrunk.
     """
 
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
 
     alphas: tuple[float, ...] = Field(default=ALPHAS, min_length=1)
     cv: int = Field(default=5, ge=2)

@@ -6,7 +6,7 @@ import numpy as np
 
 from recortex.data.base import Responses
 from recortex.errors import InvalidInput, no_column
-from recortex.splits.base import Trials, qualified
+from recortex.splits.base import UNSTATED, Trials, qualified
 
 LEAST_STIMULI = 20  # in each run or session, for its mean to be taken off
 
@@ -28,12 +28,14 @@ def recorded(brain: Responses, units: slice, normalise_by: str) -> tuple[np.ndar
 def a_block_each(responses: np.ndarray, trials: Trials) -> tuple[np.ndarray, np.ndarray]:
     """Presentations, (presentation, unit), and what each showed: the mean of a stimulus's trials in each block, else the trials.
 
-    Trials of a block share more than the stimulus, so that they tell nothing of its noise.
+    Trials of a block share more than the stimulus, so that they tell nothing of its noise. A trial that states no block is alone in its.
     """
     stimulus = np.asarray(trials["stimulus"]).astype(str)
     if "block" not in trials:
         return responses, stimulus
-    together = np.char.add(np.char.add(qualified(trials, "block"), "/"), stimulus)
+    alone = np.isin(np.asarray(trials["block"]).astype(str), UNSTATED)
+    block = np.where(alone, np.arange(len(stimulus)).astype(str), np.char.add("block ", qualified(trials, "block")))
+    together = np.char.add(np.char.add(block, "/"), stimulus)
     _, first = np.unique(together, return_index=True)
     return average_rows(responses, together), stimulus[first]
 

@@ -10,7 +10,7 @@ import numpy as np
 from recortex.data.base import Responses
 from recortex.errors import InvalidInput
 from recortex.metrics import signal_and_noise
-from recortex.responses._presentations import a_block_each, recorded, without_offsets
+from recortex.responses._presentations import a_block_each, average_rows, recorded, without_offsets
 from recortex.responses.normalisation import ZScore
 from recortex.splits.base import Fold, qualified
 
@@ -42,7 +42,7 @@ class Reliability:
     folds: Sequence[Fold]
     normalise_by: str
     standardise: bool
-    _signal: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
+    _share: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
 
     def gain(self, responses: np.ndarray, fold: Fold) -> np.ndarray:
         """What responses are multiplied by in a fold, (unit,); their mean stays where it falls, as an intercept takes it up.
@@ -50,7 +50,7 @@ class Reliability:
         Parameters
         ----------
         responses : (trial, unit) array
-            The brain's rows, as the fold may see them. What varies in them beyond the signal is noise: an offset of a run as well.
+            The brain's rows, as the fold may see them.
         fold : Fold
             One of `folds`.
 
@@ -59,29 +59,24 @@ class Reliability:
         InvalidInput
             Too few of a fold's training stimuli were shown more than once, no unit is reliable, or there is no such column.
         """
-        if not self._signal:
-            self._signal.update(signal_in_training(self.brain, self.folds, self.normalise_by))
-        training = responses[fold.train]
-        level = np.abs(training.mean(axis=0, dtype=np.float64))
-        spread, n = training.std(axis=0, dtype=np.float64), len(training)
-        lively = spread > 1e-7 * level
-        share = np.zeros_like(spread)
-        np.divide(self._signal[fold.name] * (n - 1) / n, spread**2, out=share, where=lively)
-        if not share.any():
+        if not self._share:
+            self._share.update(share_in_training(self.brain, self.folds, self.normalise_by))
+        gain = self._share[fold.name].copy()
+        if not gain.any():
             raise InvalidInput(
                 f"by_reliability: no unit of {self.brain.where()} responds to a stimulus as it did before in the training trials of fold "
                 f"{fold.name}; look at the recording, or leave by_reliability out"
             )
-        gain = np.minimum(share, 1)
         if self.standardise:
-            np.divide(gain, spread, out=gain, where=lively)
+            np.divide(gain, responses[fold.train].std(axis=0, dtype=np.float64), out=gain, where=gain > 0)
         return gain.astype(responses.dtype)
 
 
-def signal_in_training(brain: Responses, folds: Sequence[Fold], normalise_by: str = "") -> dict[str, np.ndarray]:
-    """The variance of each unit's responses to different stimuli, free of noise, by presentations of each fold's training stimuli.
+def share_in_training(brain: Responses, folds: Sequence[Fold], normalise_by: str = "") -> dict[str, np.ndarray]:
+    """The share of each unit's variance over training rows that is signal, by presentations of each fold's training stimuli.
 
-    Offsets of runs are taken off before presentations are compared, and trials of one block are one presentation.
+    Signal is the variance of responses to different stimuli without that of presentations of one. Offsets of runs are taken off before
+    presentations are compared, and trials of one block are one presentation; whatever else varies over rows, offsets as well, is noise.
 
     Returns
     -------
@@ -107,5 +102,10 @@ def signal_in_training(brain: Responses, folds: Sequence[Fold], normalise_by: st
                     f"by_reliability: {repeated} of the {len(names)} training stimuli of fold {fold.name} were shown more than once, and "
                     f"signal is told from noise by {LEAST_REPEATED} at least; leave by_reliability out"
                 )
-            found[fold.name].append(signal_and_noise(means, stimulus).signal)
-    return {name: np.nan_to_num(np.concatenate(parts)) for name, parts in found.items()}
+            scored = mine if single else average_rows(mine, labels["stimulus"])
+            spread, n = scored.std(axis=0, dtype=np.float64), len(scored)
+            share, lively = np.zeros_like(spread), spread > 1e-7 * np.abs(scored.mean(axis=0, dtype=np.float64))
+            signal = np.nan_to_num(signal_and_noise(means, stimulus).signal)
+            np.divide(signal * (n - 1) / n, spread**2, out=share, where=lively)
+            found[fold.name].append(np.minimum(share, 1))
+    return {name: np.concatenate(parts) for name, parts in found.items()}
