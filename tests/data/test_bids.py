@@ -190,6 +190,36 @@ def test_the_sidecar_nearest_to_the_image_wins_and_those_above_it_fill_in(tmp_pa
     assert np.allclose(made["time_s"][12:14], [0.5, 2.0])
 
 
+@pytest.mark.parametrize(
+    ("sidecar", "first"),
+    [
+        ({"DelayTime": 6.0}, 1.0),
+        ({"AcquisitionDuration": 1.5}, 0.75),
+        ({"SliceTiming": [0.0, 0.5, 1.0, 1.5], "DelayTime": 6.0}, 1.0),
+        ({"SliceTiming": [0.0, 4.0, 2.0, 6.0, 4.0, 0.0]}, 4.0),  # two at a time, over the whole interval
+        ({"SliceTiming": [0.0, 0.0]}, 4.0),
+        ({"SliceTiming": [0.0, 0.5], "DelayTime": 6.0, "StartTime": 3.0}, 3.0),
+        ({}, 4.0),
+    ],
+    ids=str,
+)
+def test_volumes_with_a_pause_between_them_are_timed_by_their_slices(tmp_path, sidecar, first):
+    folder = written(tmp_path / "set")
+    for run in "12":
+        (folder / f"{FUNC}{run}_bold.json").unlink()
+    said(folder / "bold.json", RepetitionTime=8.0, **sidecar)
+    time_s = read(folder, tr_s=8.0).run()["time_s"]
+    np.testing.assert_allclose(time_s[:2], [first, first + 8])
+
+
+@pytest.mark.parametrize("times", ["[0, 1]", [0.0, "x"], [0.0, -1.0], [0.0, True], 0.5])
+def test_slice_times_that_are_none_are_refused(tmp_path, times):
+    folder = written(tmp_path / "set")
+    said(folder / "bold.json", SliceTiming=times)
+    with pytest.raises(InvalidInput, match=r"bold.json: SliceTiming is .*, not a list of seconds"):
+        read(folder).run()
+
+
 def test_one_table_of_events_further_up_serves_every_run(tmp_path):
     folder = written(tmp_path / "set")
     (folder / f"{FUNC}1_events.tsv").rename(folder / "task-scenes_events.tsv")

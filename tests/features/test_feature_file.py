@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import h5py
 import numpy as np
 import pytest
@@ -179,3 +181,22 @@ def test_an_encoder_of_a_file_is_that_of_the_features_and_meets_new_ones_of_the_
     np.testing.assert_allclose(made["prediction"][::-1], encoder.apply(pixels), rtol=1e-4, atol=1e-5)
     with pytest.raises(InvalidInput, match="made_by = pixels and these have a net"):
         Predict(encoder=encoder, features=FeatureFile(**new, made_by="a net")).run()
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_header_that_counts_columns_is_not_taken_for_a_row(tmp_path: Path, first: int) -> None:
+    lines = [",".join(str(number) for number in range(first, first + 3)), "5,6,7", "8,9,10"]
+    (tmp_path / "f.csv").write_text("\n".join(lines) + "\n")
+    with pytest.raises(InvalidInput, match=r"f.csv: its first line counts the columns .*header=False"):
+        FeatureFile(path=tmp_path / "f.csv").run()
+
+
+@pytest.mark.parametrize("name", ["Stimulus", " stimulus ", "image_id", "ID"])
+def test_a_column_that_looks_like_names_is_not_taken_for_a_feature(tmp_path: Path, name: str) -> None:
+    (tmp_path / "f.csv").write_text(f'"{name}",f0,f1\n3,.3,.3\n0,0,0\n2,.2,.2\n')
+    stage = FeatureFile(path=tmp_path / "f.csv", numbered_from=0)
+    if name == " stimulus ":  # cells are read without the blanks around them
+        assert stage.run()["stimulus"].tolist() == ["3", "0", "2"]
+        return
+    with pytest.raises(InvalidInput, match=f"its column {name} looks like their names; call it stimulus"):
+        stage.check_ready()

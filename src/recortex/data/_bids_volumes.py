@@ -17,7 +17,8 @@ from recortex.data._memory import afford
 from recortex.data._nifti import Image, open_image
 from recortex.errors import InvalidInput, shown
 
-TIMES = ("RepetitionTime", "StartTime", "VolumeTiming")
+TIMES = ("RepetitionTime", "StartTime", "VolumeTiming", "DelayTime", "AcquisitionDuration", "SliceTiming")
+LISTS = ("VolumeTiming", "SliceTiming")
 UNITS_S = {0: 1.0, 8: 1.0, 16: 1e-3, 24: 1e-6}  # of a header's times: not stated, seconds, milliseconds, microseconds
 NEAR_S, NEAR_MM = 1e-3, 1e-2
 REGRID = "give a mask on its grid"
@@ -89,7 +90,7 @@ def look_at(path: Path, sidecars: Sequence[Path], tr_s: float | None) -> Series:
                     f"{path}: its header says {header_s:g} s from volume to volume, and {_saying(sidecars, 'RepetitionTime').name} "
                     f"RepetitionTime {tr_s:g} s; correct the one that is wrong, or give the right one with tr_s"
                 )
-        start_s = said.get("StartTime", tr_s / 2)
+        start_s = said.get("StartTime", _middle(said, tr_s))
         return Series(path, image.shape[3], image.shape[:3], image.affine, tr_s, start_s)
 
 
@@ -127,10 +128,12 @@ def _times(path: Path, sidecars: Sequence[Path]) -> dict[str, Any]:
     for sidecar in sidecars:
         said = {name: value for name, value in _read(sidecar).items() if name in TIMES}
         for name, value in said.items():
-            if name != "VolumeTiming":
+            if name not in LISTS:
                 number = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
                 if not number or value < 0 or (name == "RepetitionTime" and value == 0):
                     raise InvalidInput(f"{sidecar}: {name} is {shown(repr(value))}, not a number of seconds")
+            elif name == "SliceTiming" and not _is_times(value):
+                raise InvalidInput(f"{sidecar}: SliceTiming is {shown(repr(value))}, not a list of seconds")
             if name in where and where[name].parent == sidecar.parent and made[name] != value:
                 raise InvalidInput(
                     f"{where[name]} and {sidecar.name} lie side by side, both apply to {path.name} and disagree on {name} ({made[name]} "
@@ -139,6 +142,19 @@ def _times(path: Path, sidecars: Sequence[Path]) -> dict[str, Any]:
             where[name] = sidecar
         made |= said
     return made
+
+
+def _is_times(value: Any) -> bool:
+    numbers = isinstance(value, list) and all(isinstance(item, int | float) and not isinstance(item, bool) for item in value)
+    return numbers and all(isfinite(item) and item >= 0 for item in value)
+
+
+def _middle(said: dict[str, Any], tr_s: float) -> float:
+    """When half of a volume has been acquired, where no StartTime says it: between slices, or of what a pause leaves of the interval."""
+    slices = np.unique(np.asarray(said.get("SliceTiming") or [0.0], dtype=float))
+    if len(slices) > 1:
+        return float(slices[-1] + slices[0] + (slices[-1] - slices[0]) / (len(slices) - 1)) / 2
+    return float(said.get("AcquisitionDuration", tr_s - said.get("DelayTime", 0.0))) / 2
 
 
 def _saying(sidecars: Sequence[Path], name: str) -> Path:

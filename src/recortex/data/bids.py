@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -25,8 +25,9 @@ class BidsBold(Bold):
     """Functional MRI from a BIDS dataset, or from a derivatives folder such as fMRIPrep's.
 
     A run is a part: one run is in memory at a time, and a killed import goes on with the next. The key is made of the files that are
-    read, and not of the rest of the folder. Volumes are taken at the middle of their interval, or at the sidecar's StartTime where it
-    has one, as after slice timing correction. Units come in the order of their voxel indices.
+    read, and not of the rest of the folder. Volumes are taken at the sidecar's StartTime where it has one, as after slice
+    timing correction, else half way through their slices: by SliceTiming, or where there is none in the middle of their interval, without
+    a pause that DelayTime or AcquisitionDuration tells of. Units come in the order of their voxel indices.
 
     Parameters
     ----------
@@ -61,6 +62,8 @@ class BidsBold(Bold):
     tr_s : float, optional
         Seconds from volume to volume, where header and sidecar disagree or say nothing.
     """
+
+    version: ClassVar[int] = 2
 
     # what is read of folders counts through `key_extra`: all of it may be hundreds of gigabytes of other people and tasks
     folder: Annotated[LocalPath, NOT_IN_KEY]

@@ -21,6 +21,8 @@ from recortex.stage import LocalPath
 class PictureFolder(Pictures):
     """All pictures of a folder; a picture's name is its file's, without folder and suffix.
 
+    They come folder by folder in the order of names: cat/1, cat-big/2.
+
     Parameters
     ----------
     path : folder

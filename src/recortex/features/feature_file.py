@@ -16,6 +16,8 @@ from recortex.errors import InvalidInput, shown
 from recortex.features.base import Features
 from recortex.stage import Array, LocalFile
 
+LIKE_NAMES = ("stimulus", "stimuli", "stim", "stimulus_id", "id", "name", "image", "image_id", "picture", "file", "filename")
+
 
 class FeatureFile(Features):
     """Features of your own: .npy, .npz, .mat, .h5 or a table, with a row for each stimulus.
@@ -116,6 +118,11 @@ class FeatureFile(Features):
             given.insert(0, "its column stimulus")
             if self.stimulus_axis:
                 raise InvalidInput(f"{self.path} is a table with a line for each stimulus: leave out stimulus_axis")
+        if not given and (likely := [name for name in self._columns() if name.strip().casefold() in LIKE_NAMES]):
+            raise InvalidInput(
+                f"{self.path}: its rows would be numbered, and its column {shown(likely[0])} looks like their names; call it stimulus, "
+                "or take it out"
+            )
         if len(given) > 1:
             raise InvalidInput(f"{self.path}: its rows are named by {' and by '.join(given)}; keep one")
         if self.names_array is not None and self.names_array == self.array:
