@@ -110,6 +110,15 @@ def test_runs_with_stimuli_of_their_own_are_split_by_run():
     assert [set(table["run"][fold.test]) for fold in folds] == [{"r1"}, {"r2"}, {"r3"}, {"r4"}]
 
 
+def test_runs_and_blocks_whose_names_start_anew_are_different_ones():
+    session, run, block = (np.repeat(np.arange(16), 3) // by % of for by, of in ((8, 2), (2, 4), (1, 2)))
+    table = {"stimulus": np.arange(48).astype(str), "session": session, "run": run, "block": block}
+    assert [fold.name for fold in KFold(by="run", seed=None).apply(table)] == [f"{s}/{r}" for s in (0, 1) for r in range(4)]
+    assert len(KFold(by="block").apply(table)) == 16
+    side = np.where(session == 0, "train", "test")
+    assert len(FixedSplit(by="run").apply(table | {"split": side})) == 1
+
+
 def test_without_a_seed_groups_are_dealt_in_stretches():
     table = {"stimulus": np.array(list("aabbccddeeff"))}
     assert [fold.test.tolist() for fold in KFold(folds=3, seed=None).apply(table)] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]]

@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -51,6 +52,8 @@ class Split(Node):
 
     by: str = "stimulus"
 
+    version: ClassVar[int] = 2
+
     def assign(self, trials: Trials) -> list[Fold]:
         """Make the folds; `apply` checks them."""
         raise TypeError(f"{type(self).__name__} does not assign trials")
@@ -82,7 +85,7 @@ class Split(Node):
         return folds
 
     def groups(self, trials: Trials) -> np.ndarray:
-        """The group of each trial, as labels.
+        """The group of each trial, as labels; runs and blocks of different sessions differ.
 
         Raises
         ------
@@ -97,7 +100,7 @@ class Split(Node):
                 f"split: {len(unstated)} of {len(labels)} trials state no {self.by} (trials {listed(unstated, 3)}, counted from 0), "
                 "so nobody knows whom they belong with; fill in the column, leave these trials out, or split by another column"
             )
-        return labels
+        return qualified(trials, self.by)
 
     def expected_folds(self) -> int | None:
         """How many folds there will be, where that is known without the trials."""
