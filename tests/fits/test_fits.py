@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -41,8 +43,6 @@ def by_reliability(brain, stimuli, **more):
 @pytest.mark.parametrize("make", [encoder_of, decoder_of, by_reliability])
 @pytest.mark.parametrize("split", [KFold(folds=4), FixedSplit()], ids=["folds", "fixed"])
 def test_many_refits_at_once_equal_a_fit_of_each_permuted_pair(own, make, split):
-    from dataclasses import replace
-
     fit = make(*own, split=split)
     pairs = fit.pairs()
     sources = list(pairs.exchanges(5, np.random.default_rng(0)))
@@ -87,12 +87,32 @@ def test_series_are_shifted_within_their_run(own):
     pairs = encoder_of(*own).pairs()
     run = np.asarray(pairs.trials["run"])
     for source in pairs.exchanges(5, np.random.default_rng(0), exchange="circular_shift"):
-        assert np.array_equal(run[source], run) and not np.array_equal(source, np.arange(len(run)))
+        assert np.array_equal(run[source], run)
         for name in np.unique(run):
             steps = np.diff(source[run == name])
-            assert np.sum(steps != 1) == 1  # in order, but for one wrap
+            assert np.sum(steps != 1) <= 1  # in order, but for one wrap
     with pytest.raises(InvalidInput, match="leave out permute_within"):
         next(pairs.exchanges(1, np.random.default_rng(0), exchange="circular_shift", within="run"))
+
+
+def test_series_are_shifted_in_time_however_their_rows_stand(tmp_path):
+    responses, pictures, table = planted(stimuli=40, repeats=1)
+    turned = np.random.default_rng(3).permutation(40)
+    table = {name: values[turned] for name, values in table.items()} | {"run": turned // 20, "onset_s": 2.0 * (turned % 20)}
+    pairs = encoder_of(*recording(tmp_path / "own", responses, pictures, table)).pairs()
+    for source in pairs.exchanges(5, np.random.default_rng(0), exchange="circular_shift"):
+        for run in range(2):
+            rows = np.flatnonzero(table["run"] == run)
+            rows = rows[np.argsort(table["onset_s"][rows])]
+            assert np.sum(np.diff(table["onset_s"][source[rows]]) != 2) <= 1
+    assert not np.array_equal(source, np.arange(40))
+
+
+def test_a_shift_of_few_rows_is_refused(tmp_path):
+    responses, pictures, table = planted(stimuli=12, repeats=1)
+    pairs = encoder_of(*recording(tmp_path / "own", responses, pictures, table | {"run": np.zeros(12, int)})).pairs()
+    with pytest.raises(InvalidInput, match="circular_shift leaves 12 shifts of the held-out runs, so no p-value could be small"):
+        next(pairs.exchanges(1, np.random.default_rng(0), exchange="circular_shift"))
 
 
 def with_sessions(seed: int = 0):
@@ -101,6 +121,50 @@ def with_sessions(seed: int = 0):
     session = np.where(np.arange(len(responses)) % 2, "one", "two")
     responses = np.where((session == "one")[:, None], 40 + 5 * responses, responses)
     return responses, pictures, table | {"session": session}
+
+
+def test_refits_normalise_what_has_moved_by_what_is_in_training_then(tmp_path):
+    fit = encoder_of(*recording(tmp_path / "own", *with_sessions()), normalise="training")
+    pairs = fit.pairs()
+    for source, refit in fit.refits(pairs, pairs.exchanges(3, np.random.default_rng(0))):
+        # every response takes the name of its session along, and nothing else is known of where it was
+        moved = replace(pairs, targets=pairs.targets[source], z_score=replace(pairs.z_score, labels=pairs.z_score.labels[source]))
+        np.testing.assert_allclose(refit, fit.fit_folds(moved)[0], rtol=1e-4, atol=1e-4)
+        np.testing.assert_array_equal(pairs.measured(source), moved.measured())
+        for fold in pairs.folds:
+            np.testing.assert_allclose(pairs.moved(fold, source, fold.train).mean(axis=0), 0, atol=1e-5)
+
+
+def test_only_what_can_be_normalised_is_drawn_and_where_nothing_can_the_way_out_is_told(tmp_path):
+    responses, pictures, table = planted(stimuli=40, repeats=1)
+    table["session"] = np.where(np.isin(np.arange(40), [0, 1, 38, 39]), "two", "one")
+    fit = encoder_of(
+        *recording(tmp_path / "own", responses, pictures, table), normalise="training", split=KFold(folds=2, seed=None)
+    )
+    pairs = fit.pairs()
+    for within in ("", "session"):
+        sources = list(pairs.exchanges(30, np.random.default_rng(0), within=within))
+        assert len(list(fit.refits(pairs, sources))) == 30
+    sessions = np.asarray(pairs.trials["session"])
+    drawn = [
+        np.sum(sessions[source[fold.train]] == "two")
+        for source in pairs.exchanges(200, np.random.default_rng(1))
+        for fold in pairs.folds
+    ]
+    assert set(drawn) == {2}  # of four, two in each half, as in the recording
+    stretches = replace(pairs, z_score=replace(pairs.z_score, labels=np.repeat(np.arange(20).astype(str), 2)))
+    with pytest.raises(InvalidInput, match=r"^exchange: hardly an arrangement leaves every session enough training trials"):
+        list(stretches.exchanges(1, np.random.default_rng(0)))
+
+
+def test_runs_that_scale_themselves_are_exchanged_over_few_folds(tmp_path):
+    responses, pictures, table = planted(stimuli=96, repeats=1)
+    table["run"] = np.arange(96) // 8
+    brain, stimuli = recording(tmp_path / "own", responses, pictures, table)
+    fields = {"normalise": "unsupervised", "normalise_by": "run", "split": KFold(by="run", folds=2)}
+    fit = encoder_of(brain, stimuli, **fields)
+    pairs = fit.pairs()
+    assert len(list(fit.refits(pairs, pairs.exchanges(40, np.random.default_rng(0))))) == 40
 
 
 def test_sessions_are_scaled_by_their_own_training_trials(tmp_path):
@@ -269,6 +333,34 @@ def test_an_exchange_that_moves_nothing_is_refused(tmp_path, exchange, within, s
     pairs = CategoryDecoder(brain=brain, split=KFold(by="stimulus", folds=4)).pairs()
     with pytest.raises(InvalidInput, match=said):
         list(pairs.exchanges(3, np.random.default_rng(0), exchange=exchange, within=within))
+
+
+def blocked(folder, blocks: int, per_block: int = 5):
+    """Two categories in blocks by turns, half of the blocks a run."""
+    responses, pictures, table = planted(stimuli=blocks * per_block, repeats=1)
+    block = np.arange(len(responses)) // per_block
+    table |= {"block": block, "category": np.array(["face", "house"])[block % 2], "run": 2 * block // blocks}
+    return recording(folder, responses, pictures, table)[0]
+
+
+@pytest.mark.parametrize("blocks", [6, 8])
+def test_few_blocks_of_two_categories_are_not_refused_for_one_unlucky_draw(tmp_path, blocks):
+    pairs = CategoryDecoder(brain=blocked(tmp_path, blocks), split=KFold(by="block")).pairs()
+    for seed in range(40):
+        next(pairs.exchanges(1, np.random.default_rng(seed), exchange="block"))
+
+
+def test_a_permuted_fold_of_one_category_names_that_one(tmp_path):
+    decoder = CategoryDecoder(brain=blocked(tmp_path, 4), split=KFold(by="run"))
+    pairs = decoder.pairs()
+    alone = 0
+    for source, named in decoder.refits(pairs, pairs.exchanges(40, np.random.default_rng(0), exchange="block")):
+        for fold in pairs.folds:
+            fitted = np.unique(pairs.targets[source[fold.train]])
+            if len(fitted) == 1:
+                alone += 1
+                assert set(named[fold.test]) == set(fitted)
+    assert alone
 
 
 def test_where_too_little_is_held_out_more_is_asked_for(own):

@@ -64,7 +64,7 @@ def test_every_arrangement_of_groups_is_as_likely():
     assert max(abs(count - 1000) for count in counts) < 4 * np.sqrt(1000 * 5 / 6)
 
 
-@given(st.lists(st.integers(2, 12), min_size=1, max_size=5), st.integers(1, 3), seeds)
+@given(st.lists(st.integers(2, 12), min_size=1, max_size=5), st.integers(0, 3), seeds)
 def test_a_circular_shift_keeps_the_order_of_time_and_stays_away_from_zero(lengths, shortest, seed):
     rng = np.random.default_rng(seed)
     runs = rng.permutation(np.repeat(np.arange(len(lengths)), np.maximum(lengths, 2 * shortest)))
@@ -87,6 +87,12 @@ def test_runs_shift_apart_and_lags_are_uniform():
     assert counts[[0, 1, 7]].sum() == counts[:, [0, 1, 7]].sum() == 0
     inside = counts[2:7, 2:7]
     assert np.abs(inside - 200).max() < 4.5 * np.sqrt(200)
+
+
+def test_a_shift_that_may_be_none_draws_every_lag_alike():
+    rng = np.random.default_rng(5)
+    lags = [int(circular_shift(np.zeros(6, int), rng, shortest=0)[0]) for _ in range(6000)]
+    assert np.abs(np.bincount(lags, minlength=6) - 1000).max() < 4.5 * np.sqrt(1000)
 
 
 def test_a_shift_holds_its_level_on_series_where_an_exchange_of_rows_does_not():
@@ -154,8 +160,8 @@ def test_what_cannot_be_exchanged_is_refused():
         circular_shift(["film"] * 5 + ["rest2"] * 3, rng, shortest=2)
     with pytest.raises(InvalidInput, match="run 1 has 1 rows"):
         circular_shift([0, 0, 1], rng)
-    with pytest.raises(InvalidInput, match="shortest must be at least 1"):
-        circular_shift([0, 0], rng, shortest=0)
+    with pytest.raises(InvalidInput, match="shortest must be 0 rows or more"):
+        circular_shift([0, 0], rng, shortest=-1)
     for move in (permute_pairs, circular_shift):
         with pytest.raises(InvalidInput, match="one label a row"):
             move([], rng)

@@ -33,6 +33,7 @@ def nothing(folder: Path, seed: int, stimuli: int, units: int, repeats: int = 1)
         np.eye(units) + 0.3 * rng.standard_normal((units, units)) / np.sqrt(units)
     )
     table = {"stimulus": order, "run": np.arange(len(order)) // 20, "category": np.array(["a", "b", "c"])[order % 3]}
+    table["session"] = 2 * np.arange(len(order)) // len(order)
     return recording(folder, noise + drift, pictures, table)
 
 
@@ -42,6 +43,15 @@ def encoding_p(folder: Path, seed: int) -> list[float]:
     scores = EncodingScores(encoder=encoder, permutations=99, resamples=2).run()
     real = (scores["metric"] == "unit_correlation") & (scores["control"] == "")
     return scores["p"][real].tolist()  # mean, p50, p95
+
+
+def normalised_p(folder: Path, seed: int) -> list[float]:
+    """Shrunk so far that hardly more than the intercept is left."""
+    brain, stimuli = nothing(folder, seed, 64, 12)
+    encoder = RidgeEncoder(brain=brain, features=Pixels(stimuli=stimuli), split=SPLIT, alphas=(1e6,), cv=3, normalise="training")
+    scores = EncodingScores(encoder=encoder, permutations=99, resamples=2).run()
+    real = (scores["metric"] == "unit_correlation") & (scores["control"] == "")
+    return scores["p"][real].tolist()
 
 
 def identification_p(folder: Path, seed: int) -> list[float]:
@@ -62,7 +72,7 @@ def accuracy_p(folder: Path, seed: int) -> list[float]:
     return scores["p"][:1].tolist()
 
 
-CASES = {"encoding": encoding_p, "identification": identification_p, "accuracy": accuracy_p}
+CASES = {"encoding": encoding_p, "normalised": normalised_p, "identification": identification_p, "accuracy": accuracy_p}
 
 
 @pytest.mark.parametrize("seeds", [12, pytest.param(200, marks=pytest.mark.slow)])

@@ -7,13 +7,21 @@ import pytest
 
 from recortex.data.handwritten_digits import HandwrittenDigits
 from recortex.data.planted_units import PlantedUnits
+from recortex.decoders.category_decoder import CategoryDecoder
 from recortex.decoders.ridge_decoder import RidgeDecoder
+from recortex.encoders.banded_ridge_encoder import BandedRidgeEncoder
 from recortex.encoders.ridge_encoder import RidgeEncoder
+from recortex.errors import InvalidInput
+from recortex.features.bands import Bands
 from recortex.features.pixels import Pixels
 from recortex.generators.pixel_pictures import PixelPictures
 from recortex.scores.base import COLUMNS, Score, as_columns
+from recortex.scores.category_scores import CategoryScores
 from recortex.scores.encoding_scores import EncodingScores
 from recortex.scores.image_scores import ImageScores, compare
+from recortex.splits.fixed import FixedSplit
+from recortex.splits.hold_out import HoldOut
+from recortex.splits.k_fold import KFold
 from tests.laws import planted, recording
 
 DESIGN = (
@@ -114,6 +122,59 @@ def test_quantiles_over_units_have_no_interval_and_the_mean_has_one_around_it(no
     columns = (scores[name][scores["metric"] == "unit_correlation"] for name in ("summary", "value", "low", "high"))
     for summary, value, low, high in zip(*columns, strict=True):
         assert (low <= value <= high) if summary in ("mean", "difference") else np.isnan(low)
+
+
+def test_a_single_run_held_out_has_no_interval(tmp_path):
+    responses, pictures, table = planted(stimuli=90, repeats=1)
+    table |= {"run": np.arange(90) // 30, "split": np.where(np.arange(90) < 60, "train", "test")}
+    brain, stimuli = recording(tmp_path / "own", responses, pictures, table)
+    encoder = RidgeEncoder(brain=brain, features=Pixels(stimuli=stimuli), split=FixedSplit(by="run"), cv=2)
+    scores = EncodingScores(encoder=encoder, permutations=19, exchange="circular_shift", resamples=20).run()
+    assert (scores["n"][:3] == 1).all() and np.isfinite(scores["value"][:3]).all() and np.isfinite(scores["p"][:3]).all()
+    assert np.isnan(scores["low"]).all() and np.isnan(scores["high"]).all()
+
+
+@pytest.mark.parametrize("selection", ["gcv", "loo", "gcv+kfold"])
+def test_single_presentations_are_held_against_their_order_however_alphas_are_chosen(tmp_path, selection):
+    brain, stimuli = recording(tmp_path / "own", *planted(stimuli=30))
+    features = Pixels(stimuli=stimuli)
+    encoders = [RidgeEncoder(brain=brain, features=features, selection=selection)]
+    if selection != "loo":
+        encoders.append(BandedRidgeEncoder(brain=brain, features=Bands(spaces={"pixels": features}), selection=selection))
+    for encoder in encoders:
+        scores = EncodingScores(encoder=encoder, permutations=0, resamples=20).run()
+        assert "trial_order" in scores["control"]
+
+
+def test_finished_predictions_of_several_folds_are_no_null(nothing):
+    brain, stimuli = nothing
+    for split, said in ((KFold(folds=3), "null: quick holds finished predictions of 3 folds"), (HoldOut(test=0.4), "")):
+        encoder = RidgeEncoder(brain=brain, features=Pixels(stimuli=stimuli), split=split)
+        scores = EncodingScores(encoder=encoder, permutations=19, null="quick", resamples=20)
+        if said:
+            with pytest.raises(InvalidInput, match=said):
+                scores.run()
+        else:
+            assert np.isfinite(scores.run()["p"][0])
+
+
+def test_without_permutations_no_exchange_is_refused(tmp_path):
+    responses, pictures, table = planted(stimuli=48, repeats=1)
+    table |= {"run": np.arange(48) // 12, "category": np.array(["a", "b", "c"])[np.arange(48) // 4 % 3]}
+    decoder = CategoryDecoder(brain=recording(tmp_path / "own", responses, pictures, table)[0], split=KFold(by="run"))
+    for more in ({"exchange": "run"}, {"exchange": "category"}, {"null": "quick"}):
+        scores = CategoryScores(decoder=decoder, permutations=0, resamples=20, **more).run()
+        assert np.isnan(scores["p"]).all() and np.isfinite(scores["value"][0])
+
+
+def test_the_commonest_label_is_counted_over_training_and_test(tmp_path):
+    responses, pictures, table = planted(stimuli=140, repeats=1)
+    table["category"] = np.repeat(["a", "b"], 70)
+    table["split"] = np.where((np.arange(140) < 60) | (np.arange(140) >= 100), "train", "test")
+    decoder = CategoryDecoder(brain=recording(tmp_path / "own", responses, pictures, table)[0], split=FixedSplit())
+    scores = CategoryScores(decoder=decoder, permutations=0, resamples=20).run()
+    (row,) = np.flatnonzero((scores["control"] == "mean") & (scores["summary"] == "mean"))
+    assert scores["value"][row] == 0.5  # both come 70 times, though 30 of 40 held out are b
 
 
 def test_image_scores_refit_the_decoder_for_chance():

@@ -22,6 +22,7 @@ from recortex.scores._draw_table import DrawTable
 from recortex.scores.base import SAME_SCORE
 from recortex.scores.encoding_scores import EncodingScores
 from recortex.splits.fixed import FixedSplit
+from recortex.splits.hold_out import HoldOut
 from recortex.splits.k_fold import KFold
 from tests.laws import planted, recording
 
@@ -57,8 +58,8 @@ def refits_side_by_side(fit: Fit, pairs: Pairs, sources: Iterable[np.ndarray]) -
     while batch := list(islice(waiting, 2**14 // width)):
         predictions = []
         for fold in pairs.folds:
-            inputs, targets = pairs.inside(fold)
-            moved = np.hstack([targets[source] for source in batch])
+            inputs, everyone = pairs.inside(fold)[0], np.arange(len(pairs.targets))
+            moved = np.hstack([pairs.moved(fold, source, everyone) for source in batch])
             rows = [(fold.train, fold.test)]
             predictions.append(held_out_predictions(fit.estimator, inputs, moved, rows, pairs.groups).predictions)
         pooled = np.concatenate(predictions)[tested]
@@ -116,7 +117,7 @@ def all_at_once(scores: EncodingScores) -> dict[str, np.ndarray]:
 
 
 DESIGNS = [
-    {"null": "quick"},
+    {"null": "quick", "split": FixedSplit()},
     {"null": "refit"},
     {"null": "refit", "repeats": "average"},
     {"null": "refit", "normalise": "training", "normalise_by": "run"},
@@ -233,7 +234,8 @@ def test_scores_take_the_memory_of_a_block_and_not_of_the_recording(tmp_path, mo
     monkeypatch.setattr("recortex.fits.base._NUMBERS_AT_ONCE", 200 * 500)
     peaks = []
     for units in (2_000, 4_500):
-        encoder = scores_of(many(tmp_path, units)).encoder
+        split = HoldOut(test=0.3) if null == "quick" else KFold(by="stimulus", folds=3)
+        encoder = scores_of(many(tmp_path, units), split=split).encoder
         scores = EncodingScores(encoder=encoder, permutations=2, resamples=2, null=null)
         encoder.run(), scores.ceiling().run()
         peaks.append(peak_of(scores.compute))

@@ -82,7 +82,7 @@ class BandedRidgeEncoder(LinearEncoder):
     def instead(self, pairs: Pairs, inputs: np.ndarray) -> np.ndarray:
         """Held-out predictions of the same procedure from other inputs, which are one band."""
         fields = {name: getattr(self, name) for name in type(self).model_fields}
-        return _OfOneBand(**fields).instead(pairs, inputs)
+        return _OfOneBand(**fields | {"selection": "kfold"}).instead(pairs, inputs)  # as of a RidgeEncoder
 
     def expect(self) -> dict[str, int]:
         """And its bands."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
+import numpy as np
+
 from recortex.encoders._linear import LinearEncoder
+from recortex.fits.pairs import Pairs
 
 
 class RidgeEncoder(LinearEncoder):
@@ -31,6 +34,10 @@ class RidgeEncoder(LinearEncoder):
     version: ClassVar[int] = 3
 
     selection: Literal["kfold", "gcv", "loo", "gcv+kfold"] = "kfold"
+
+    def instead(self, pairs: Pairs, inputs: np.ndarray) -> np.ndarray:
+        """Held-out predictions of the same procedure from other inputs; by folds, as trials of a stimulus may differ in these."""
+        return LinearEncoder.instead(self.model_copy(update={"selection": "kfold"}), pairs, inputs)
 
     def estimator(self) -> Any:
         """A fresh RidgeCV."""

@@ -119,13 +119,18 @@ class Fit(Stage):
         while batch := list(islice(waiting, together)):
             predictions = []
             for fold in pairs.folds:
-                inputs, targets = pairs.inside(fold)
-                moved = np.stack([source[fold.train] for source in batch], axis=1)
-                training = targets[moved[:, 0]] if plain else targets[moved].reshape(len(moved), -1)
+                inputs, _ = pairs.inside(fold)
+                training = np.empty((len(fold.train), len(batch), *pairs.targets.shape[1:]), pairs.targets.dtype)
+                for place, source in enumerate(batch):
+                    training[:, place] = pairs.moved(fold, source, fold.train)
+                training = training[:, 0] if plain else training.reshape(len(training), -1)
+                if plain and len(np.unique(training)) == 1:  # no estimator tells one category from nothing
+                    predictions.append(np.full(len(fold.test), training[0]))
+                    continue
                 groups = {"groups": pairs.groups[fold.train]} if self.inner_groups else {}
                 fitted = self.estimator().fit(inputs[fold.train], training, **groups)
                 predictions.append(fitted.predict(inputs[fold.test]))
-                del targets, training, fitted  # before the next ones are made
+                del training, fitted  # before the next ones are made
             for place, source in enumerate(batch):
                 mine = ... if plain else (slice(None), slice(place * width, (place + 1) * width))
                 yield source, _in_order(pairs, [prediction[mine] for prediction in predictions])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import factorial, prod
 from typing import Literal
@@ -16,6 +16,7 @@ from recortex.responses.reliability import Reliability
 from recortex.splits.base import Fold, Trials, qualified
 
 LEAST_ARRANGEMENTS = 20
+TRIES, REDRAWS = 20, 1000
 
 
 @dataclass(frozen=True)
@@ -82,11 +83,21 @@ class Pairs:
         (held-out trial, target) or (held-out trial,) array
             In the order of the trial table, normalised as in the fold that held the trial out.
         """
+        source = np.arange(len(self.targets)) if source is None else source
         out = np.empty((len(self.targets), *self.targets.shape[1:]), dtype=self.targets.dtype)
         for fold in self.folds:
-            targets = self.inside(fold)[1]
-            out[fold.test] = targets[fold.test if source is None else source[fold.test]]
+            out[fold.test] = self.moved(fold, source, fold.test)
         return out[self.held_out()]
+
+    def moved(self, fold: Fold, source: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """The targets that some trials have in a fold once targets were exchanged, (row, target) or (row,).
+
+        Responses are normalised after they moved, by those that are in training then: a null whose training responses keep a mean
+        that was theirs elsewhere has an intercept that the fit itself never has, and lies too low.
+        """
+        if self.z_score is None or self.responses == "inputs":
+            return self.targets[source[rows]]
+        return self.z_score.of(self.targets, Fold(fold.name, source[fold.train], source[fold.test]))[source[rows]]
 
     def exchanges(
         self, count: int, rng: np.random.Generator, exchange: str = "stimulus", within: str = ""
@@ -106,7 +117,7 @@ class Pairs:
         rng : np.random.Generator
         exchange : str
             The exchangeable unit: a column of the trial table whose groups move as a whole ("stimulus", "block", "clip"), or
-            "circular_shift" for continuous series, which are shifted within each run.
+            "circular_shift" for continuous series, which are shifted within each run, in the order of onsets or else of rows.
         within : str
             Only groups of the same label in this column change places.
 
@@ -121,6 +132,8 @@ class Pairs:
             There is no such column, trials that move together differ in `within` or in being held out, or there are too few ways
             to exchange anything.
         """
+        if not count:
+            return
         shift = exchange == "circular_shift"
         if shift and within:
             raise InvalidInput("exchange: a circular shift stays within its run; leave out permute_within")
@@ -131,22 +144,66 @@ class Pairs:
         roles = self._roles()
         if shift:
             _refuse_torn(groups, roles, "run", "what is held out and what is not", "split by run")
+            self._refuse_short(groups)
+            in_time = np.lexsort((np.asarray(self.trials["onset_s"]),)) if "onset_s" in self.trials else np.arange(len(groups))
         else:
             labels = np.char.add(np.char.add(labels, " "), np.char.add(roles, _sizes(groups, roles)))
             self._refuse_few(groups, labels, exchange, within)
-        for number in range(count):
-            source = circular_shift(groups, rng) if shift else permute_pairs(groups, rng, within=labels)
-            if number == 0 and self.targets.ndim == 1 and _same_partition(self.targets, self.targets[source]):
-                if within and not _torn(self.column(within, "permute_within"), self.targets).any():
-                    raise InvalidInput(
-                        f"permute_within: {within} keeps every trial among those of its own category, so chance would equal the score; "
-                        "leave out permute_within"
-                    )
+
+        def draw(rng: np.random.Generator) -> np.ndarray:
+            if not shift:
+                return permute_pairs(groups, rng, within=labels)
+            source = np.empty(len(groups), np.intp)
+            source[in_time] = in_time[circular_shift(groups[in_time], rng, shortest=0)]
+            return source
+
+        if self.targets.ndim == 1:
+            self._refuse_renaming(draw, exchange, within)
+        for _ in range(count):
+            # of the arrangements that could have been fitted, the real one among them, each is as likely
+            source = next((source for _ in range(REDRAWS) if self._can_be_normalised(source := draw(rng))), None)
+            if source is None:
+                column = self.z_score.column if self.z_score else ""
                 raise InvalidInput(
-                    f"exchange: moving each {exchange} as a whole only renames the categories, so chance would equal the score; set "
-                    + self._other_exchange(exchange)
+                    f"exchange: hardly an arrangement leaves every {column} enough training trials to be normalised by; set "
+                    f"permute_within: {column}, or normalise by a longer stretch"
                 )
             yield source
+
+    def _can_be_normalised(self, source: np.ndarray) -> bool:
+        """Whether every stretch of the recording has two responses in training to be scaled by, or none where its own may do."""
+        if self.z_score is None or self.responses == "inputs":
+            return True
+        number = np.unique(self.z_score.labels, return_inverse=True)[1]
+        for fold in self.folds:
+            train, test = (np.bincount(number[source[rows]], minlength=number.max() + 1) for rows in (fold.train, fold.test))
+            if ((train == 1) | ((train == 0) & (test > 0) & (not self.z_score.unsupervised))).any():
+                return False
+        return True
+
+    def _refuse_renaming(self, draw: Callable[[np.random.Generator], np.ndarray], exchange: str, within: str) -> None:
+        """Refuse an exchange that leaves the same trials together in categories, whatever is drawn."""
+        tries = np.random.default_rng(0)  # a few blocks come back in their places now and then
+        if not all(_same_partition(self.targets, self.targets[draw(tries)]) for _ in range(TRIES)):
+            return
+        if within and not _torn(self.column(within, "permute_within"), self.targets).any():
+            raise InvalidInput(
+                f"permute_within: {within} keeps every trial among those of its own category, so chance would equal the score; "
+                "leave out permute_within"
+            )
+        raise InvalidInput(
+            f"exchange: moving each {exchange} as a whole only renames the categories, so chance would equal the score; set "
+            + self._other_exchange(exchange)
+        )
+
+    def _refuse_short(self, runs: np.ndarray) -> None:
+        """Refuse shifts of so few rows that no p-value could be small."""
+        shifts = prod(np.unique(runs[self.held_out()], return_counts=True)[1].tolist())
+        if shifts < LEAST_ARRANGEMENTS:
+            raise InvalidInput(
+                f"exchange: circular_shift leaves {shifts} shifts of the held-out runs, so no p-value could be small; "
+                "hold out more, or set permutations: 0 for no p-value"
+            )
 
     def _other_exchange(self, exchange: str) -> str:
         """What to set instead, of what this trial table has."""

@@ -14,6 +14,7 @@ import numpy as np
 from pydantic import Field
 
 from recortex.data.base import Responses
+from recortex.errors import InvalidInput
 from recortex.fits.base import Fit
 from recortex.fits.pairs import Pairs
 from recortex.metrics import bootstrap_interval
@@ -132,7 +133,8 @@ class TestedScores(Scores):
     permutations : int
         Fits on permuted pairs.
     null : "refit" or "quick"
-        Whether everything is fitted again on the permuted pairs, or the finished predictions are only held against them.
+        Whether everything is fitted again on the permuted pairs, or the finished predictions are only held against them, which is
+        refused for several folds: they predict each other's trials, and such a null is too narrow.
     exchange : str
         The exchangeable unit: a column of the trial table whose groups are resampled and permuted as a whole ("stimulus" with its
         repeats, "block", "clip"), or "circular_shift" for continuous series, shifted within each run and resampled by run.
@@ -143,6 +145,8 @@ class TestedScores(Scores):
     seed : int
         Draws both.
     """
+
+    version: ClassVar[int] = 2
 
     permutations: int = Field(default=100, ge=0)
     null: Literal["refit", "quick"] = "refit"
@@ -164,6 +168,11 @@ class TestedScores(Scores):
 
     def permuted(self, fit: Fit, pairs: Pairs, prediction: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Exchanges of targets, each with the held-out predictions that belong to it."""
+        if self.permutations and self.null == "quick" and len(pairs.folds) > 1:
+            raise InvalidInput(
+                f"null: quick holds finished predictions of {len(pairs.folds)} folds against responses that other folds were fitted on, "
+                "which calls noise significant; use null: refit, or a split with one test set"
+            )
         rng = np.random.default_rng([self.seed, 1])
         sources = pairs.exchanges(self.permutations, rng, self.exchange, self.permute_within)
         made = ((source, prediction) for source in sources) if self.null == "quick" else fit.refits(pairs, sources)

@@ -47,7 +47,8 @@ class CategoryScores(TestedScores):
         """Count, resample, refit."""
         fitted, pairs = self.decoder.run(), self.decoder.pairs()
         labels, categories = fitted["label"], fitted["category"].tolist()
-        names, counts = np.unique(labels, return_counts=True)
+        used = np.unique(np.concatenate([side for fold in pairs.folds for side in (fold.train, fold.test)]))
+        names, counts = np.unique(pairs.targets[used], return_counts=True)
         most = names[counts == counts.max()]
         rungs = {"mean": np.isin(labels, most) / len(most)}
         rungs |= {control: hits(labels, named) for control, named in self._controls(pairs).items()}

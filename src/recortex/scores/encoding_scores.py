@@ -179,7 +179,8 @@ class EncodingScores(TestedScores):
                 reached.setdefault(name, np.empty(fitted.shape("correlation")))[block] = unit_correlation(measured, prediction)
                 sums = total.setdefault(name, np.zeros((2, self.resamples)))
                 first = 0
-                for counts in bootstrap_counts(units, self.resamples, self.seed):
+                # one unit resampled is itself, and no interval
+                for counts in bootstrap_counts(units, self.resamples, self.seed) if len(np.unique(units)) > 1 else ():
                     again = resampled_correlation(measured, prediction, counts)
                     here = slice(first, first + len(counts))
                     sums[:, here] += np.nansum(again, axis=1), np.isfinite(again).sum(axis=1)
