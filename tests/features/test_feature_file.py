@@ -183,10 +183,8 @@ def test_an_encoder_of_a_file_is_that_of_the_features_and_meets_new_ones_of_the_
         Predict(encoder=encoder, features=FeatureFile(**new, made_by="a net")).run()
 
 
-@pytest.mark.parametrize("first", [0, 1])
-def test_a_header_that_counts_columns_is_not_taken_for_a_row(tmp_path: Path, first: int) -> None:
-    lines = [",".join(str(number) for number in range(first, first + 3)), "5,6,7", "8,9,10"]
-    (tmp_path / "f.csv").write_text("\n".join(lines) + "\n")
+def test_a_header_that_counts_columns_is_not_taken_for_a_row(tmp_path: Path) -> None:
+    (tmp_path / "f.csv").write_text("0,1,2\n5,6,7\n8,9,10\n")
     with pytest.raises(InvalidInput, match=r"f.csv: its first line counts the columns .*header=False"):
         FeatureFile(path=tmp_path / "f.csv").run()
 

@@ -42,10 +42,10 @@ def read(path: Path, name: str | None) -> np.ndarray:
         raise InvalidInput(
             f"{path}: its first column has no name; if it holds row numbers, save the table without them (index=False in pandas)"
         )
-    if len(first) > 1 and first in ([str(number) for number in range(start, start + len(first))] for start in (0, 1)):
+    if len(first) > 2 and first == [str(number) for number in range(len(first))]:
         raise InvalidInput(
-            f"{path}: its first line counts the columns ({first[0]}, {first[1]}, ...), as pandas heads columns without names; leave it "
-            "out (header=False), so that it is not taken for a row"
+            f"{path}: its first line counts the columns (0, 1, 2, ...), as pandas heads columns without names; leave it out "
+            "(header=False), so that it is not taken for a row"
         )
     named = any(first) and not any(is_number(cell) or decimal_comma(cell) for cell in first)
     if len(first) == 1 and (named or not first[0]) and any(other in first[0] for other in ";\t,"):
