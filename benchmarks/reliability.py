@@ -33,7 +33,7 @@ def two_way(decoder: RidgeDecoder, train: list[np.ndarray], test: np.ndarray) ->
     pairs, found = decoder.pairs(), []
     for rows in train:
         folds = [Fold("test", rows, test)]
-        reliability = pairs.reliability and replace(pairs.reliability, folds=folds, _signal={})
+        reliability = pairs.reliability and replace(pairs.reliability, folds=folds, _share={})
         decoded, _ = decoder.fit_folds(replace(pairs, folds=folds, reliability=reliability))
         alike = np.corrcoef(decoded, pairs.targets[test])[: len(test), len(test) :]
         found.append(identification_ranks(alike, np.arange(len(test))).two_way_identification())
