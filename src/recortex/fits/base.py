@@ -119,7 +119,7 @@ class Fit(Stage):
         while batch := list(islice(waiting, together)):
             predictions = []
             for fold in pairs.folds:
-                inputs, _ = pairs.inside(fold)
+                inputs = pairs.inputs_inside(fold)
                 training = np.empty((len(fold.train), len(batch), *pairs.targets.shape[1:]), pairs.targets.dtype)
                 for place, source in enumerate(batch):
                     training[:, place] = pairs.moved(fold, source, fold.train)

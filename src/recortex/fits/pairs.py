@@ -53,10 +53,16 @@ class Pairs:
 
     def inside(self, fold: Fold) -> tuple[np.ndarray, np.ndarray]:
         """Inputs and targets of all trials, as one fold may see them."""
+        if self.responses == "inputs" or self.z_score is None:
+            return self.inputs_inside(fold), self.targets
+        return self.inputs, self.z_score.of(self.targets, fold)
+
+    def inputs_inside(self, fold: Fold) -> np.ndarray:
+        """Inputs of all trials, as one fold may see them."""
         if self.responses == "targets":
-            return self.inputs, self.targets if self.z_score is None else self.z_score.of(self.targets, fold)
+            return self.inputs
         inputs = self._normalised(fold)
-        return inputs if self.reliability is None else inputs * self.reliability.gain(inputs, fold), self.targets
+        return inputs if self.reliability is None else inputs * self.reliability.gain(inputs, fold)
 
     def gain(self, fold: Fold) -> np.ndarray | None:
         """What the inputs are multiplied by in one fold, (input,), for being more or less reliable; None where all count alike."""
